@@ -1,0 +1,1 @@
+"""One module a phase; each offers `steps(config, world)` and no more."""
