@@ -9,7 +9,7 @@ A programmer's mistake is no such error: it is an assertion with a traceback.
 | 10-19 | a step that didn't close; the same command goes on |
 | 20-29 | the request |
 | 30-39 | this machine or account |
-| 40-49 | the pivot |
+| 40-49 | the pivot (`pivot.errors`) |
 | 50-59 | the bundle |
 | 130 | interrupted by the operator |
 """
@@ -17,6 +17,8 @@ A programmer's mistake is no such error: it is an assertion with a traceback.
 from __future__ import annotations
 
 from typing import ClassVar
+
+from pivot.errors import PivotError
 
 
 class BootstrapperError(Exception):
@@ -136,33 +138,6 @@ class AnotherRun(MachineError):
     exit_code = 35
 
 
-# 40-49: the pivot (the numbers follow pivot.errors, which this package wraps at its edge)
-
-
-class PivotRefused(BootstrapperError):
-    """Preflight refused: nothing was touched."""
-
-    exit_code = 40
-
-
-class PivotTargetRefused(BootstrapperError):
-    """The target refused an object: nothing was moved."""
-
-    exit_code = 41
-
-
-class PivotUnverified(BootstrapperError):
-    """A copy differs from its source: nothing was handed over."""
-
-    exit_code = 42
-
-
-class PivotTooLate(BootstrapperError):
-    """The pivot can't be aborted any more: the target is in charge."""
-
-    exit_code = 43
-
-
 # 50-59: the bundle
 
 
@@ -176,3 +151,7 @@ class BundleDamaged(BundleError):
     """A digest in the bundle is wrong."""
 
     exit_code = 51
+
+
+#: Everything that is told to the operator as what, why and hint; both have `permanent` and `exit_code`.
+EXPLAINED = (BootstrapperError, PivotError)

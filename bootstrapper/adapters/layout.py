@@ -176,9 +176,7 @@ class Layout:
         paths = {digest: self.path(digest) for digest in blobs}
         return self._archive(images, blobs, paths)
 
-    def _archive(
-        self, images: list[Artifact], blobs: dict[str, File], paths: dict[str, Path]
-    ) -> Iterator[bytes]:
+    def _archive(self, images: list[Artifact], blobs: dict[str, File], paths: dict[str, Path]) -> Iterator[bytes]:
         manifest = []
         for image in images:
             config, *layers = [_member(f) for f in image.files]

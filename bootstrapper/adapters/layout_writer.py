@@ -147,11 +147,7 @@ class LayoutWriter:
         return artifact
 
     def _entry(self, artifact: Artifact) -> dict[str, Any]:
-        name = (
-            artifact.name
-            if artifact.kind == "image"
-            else f"{artifact.kind}/{artifact.name}:{artifact.version}"
-        )
+        name = artifact.name if artifact.kind == "image" else f"{artifact.kind}/{artifact.name}:{artifact.version}"
         size = blob_path(self.root, artifact.digest).stat().st_size
         entry = _descriptor(MANIFEST, File("", artifact.digest, size), {REF_NAME: name})
         if artifact.kind == "image":

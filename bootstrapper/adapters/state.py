@@ -1,0 +1,149 @@
+"""The state folder: one folder a management cluster, one run at a time.
+
+It holds the journal (evidence), kubeconfigs (secrets, mode 0600), a copy of the request, and the lock. Everything in it
+but the kubeconfig of a finished cluster can be lost without harm: no decision rests on it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import secrets
+import sys
+import tempfile
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+from bootstrapper import journal
+from bootstrapper.errors import AnotherRun
+from bootstrapper.step import Event
+
+
+def root() -> Path:
+    """The folder of all management clusters: `$XDG_STATE_HOME/bootstrapper` or the platform's equivalent."""
+    import platformdirs
+
+    return Path(platformdirs.user_state_path("bootstrapper"))
+
+
+def names() -> list[str]:
+    """The management clusters that have a state folder here, sorted."""
+    top = root()
+    return sorted(p.name for p in top.iterdir() if p.is_dir()) if top.is_dir() else []
+
+
+def write_private(path: Path, text: str) -> None:
+    """Write a file of mode 0600 so that a reader sees the old or the new content, never half of one."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except BaseException:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(temporary)
+        raise
+
+
+class State:
+    """The state folder of one management cluster."""
+
+    def __init__(self, name: str) -> None:
+        self.folder = root() / name
+        self.name = name
+        self._run = secrets.token_hex(4)
+
+    @property
+    def kubeconfig_path(self) -> Path:
+        """Where the management cluster's kubeconfig is kept."""
+        return self.folder / "kubeconfig"
+
+    @property
+    def journal_path(self) -> Path:
+        """Where the journal is kept."""
+        return self.folder / "journal.jsonl"
+
+    def read(self, file: str) -> str | None:
+        """The text of a file in the folder, None when it isn't there."""
+        try:
+            return (self.folder / file).read_text(encoding="utf-8")
+        except FileNotFoundError:
+            return None
+
+    def write(self, file: str, text: str) -> None:
+        """Keep `text` under `file`, mode 0600, atomically."""
+        write_private(self.folder / file, text)
+
+    def forget(self) -> None:
+        """Remove the folder: the cluster is gone and nothing of it is left."""
+        import shutil
+
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def note(self, event: Event) -> None:
+        """Append an event to the journal; on the disk before this returns.
+
+        A half-written last line, as a kill can leave it, is closed first so that it spoils no other.
+        """
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        at = datetime.now(UTC).isoformat(timespec="milliseconds")
+        line = journal.encode(journal.entry(at, self._run, event)).encode()
+        handle = os.open(self.journal_path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
+        try:
+            size = os.fstat(handle).st_size
+            if size and os.pread(handle, 1, size - 1) != b"\n":
+                line = b"\n" + line
+            os.write(handle, line)
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+    def history(self) -> tuple[list[journal.Entry], list[int]]:
+        """The journal's entries and the numbers of its damaged lines."""
+        text = self.read("journal.jsonl") or ""
+        return journal.decode(text.splitlines())
+
+    @contextlib.contextmanager
+    def lock(self) -> Iterator[None]:
+        """Hold the folder for one run; the system gives it back when we die, however we die.
+
+        Raises:
+            AnotherRun: another run holds it; names its process, command and start.
+        """
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # The file is never removed: a run that unlinks it lets two runs lock two files of the same name.
+        handle = os.open(self.folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise self._held(os.pread(handle, 4096, 0)) from None
+            os.ftruncate(handle, 0)
+            os.pwrite(handle, self._signature().encode(), 0)
+            yield
+        finally:
+            os.close(handle)
+
+    def _signature(self) -> str:
+        command = " ".join(["bootstrapper", *sys.argv[1:]])
+        return json.dumps(
+            {"pid": os.getpid(), "command": command, "since": datetime.now(UTC).isoformat(timespec="seconds")}
+        )
+
+    def _held(self, signature: bytes) -> AnotherRun:
+        try:
+            first = json.loads(signature)
+            who = f"process {first['pid']} ({first['command']}) has worked on it since {first['since']}"
+        except (ValueError, KeyError, TypeError):
+            who = "another process holds its lock"
+        return AnotherRun(
+            f"management cluster {self.name} is busy",
+            who,
+            "Let it finish or stop it with Ctrl-C; then run this again.",
+        )

@@ -1,0 +1,237 @@
+"""A step is a gap and a close; a run closes one gap after another.
+
+`gap()` looks and never touches: None when nothing is to be done, else one sentence. That sentence is the dry run,
+the progress line, the journal's note and the stall's message, so that they can't disagree. `close()` starts the work
+and may be repeated. Afterwards `gap()` is asked again: a step is closed when the world says so, not when `close()`
+returns.
+
+A run ends early in three ways: an error that is permanent, a cause that can't heal (`Cause.hopeless`), or no change of
+the gap for the stall limit. There is no fixed clock from the start: something that moves may take as long as it takes.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+from bootstrapper.errors import EXPLAINED, Stalled, StepError
+
+#: Seconds between two looks at an open gap.
+LOOK_EVERY = 0.5
+#: Seconds after which an open gap is closed again: `close()` may be repeated, and what it started may have been lost.
+CLOSE_AGAIN = 10.0
+#: Seconds between two searches for the cause of a wait.
+ASK_CAUSE = 5.0
+
+
+class Clock(Protocol):
+    """Time, as a port: tests bring their own."""
+
+    def now(self) -> float:
+        """Seconds on a clock that never goes back; only differences mean something."""
+        ...
+
+    def sleep(self, seconds: float) -> None:
+        """Wait `seconds`."""
+        ...
+
+
+@dataclass(frozen=True)
+class Cause:
+    """Why a gap stays open, read from what the world really says.
+
+    `object` is what blocks ("Machine default/mgmt-x7k2p"), `text` the cause in plain words, `hint` what to type next.
+    `hopeless` means that waiting can't heal it.
+    """
+
+    object: str
+    text: str
+    hint: str = ""
+    hopeless: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.object}: {self.text}"
+
+
+def no_cause() -> Cause | None:
+    """The cause of a step that has nothing to ask beyond its gap."""
+    return None
+
+
+@dataclass(frozen=True)
+class Step:
+    """One thing that must be so. `title` says it as a wish ("the bootstrap cluster runs")."""
+
+    name: str
+    title: str
+    gap: Callable[[], str | None]
+    close: Callable[[], None]
+    cause: Callable[[], Cause | None] = no_cause
+
+
+@dataclass(frozen=True)
+class Together:
+    """Tracks that don't need each other and run side by side; each is a sequence of steps in order."""
+
+    tracks: tuple[tuple[Step, ...], ...]
+
+    def __init__(self, *tracks: Sequence[Step]) -> None:
+        object.__setattr__(self, "tracks", tuple(tuple(track) for track in tracks))
+
+
+Item = Step | Together
+
+
+@dataclass(frozen=True)
+class Event:
+    """What the operator is told and the journal keeps. `seconds` is the time since this step's first look."""
+
+    step: str
+    title: str
+    kind: Literal["waiting", "closing", "closed", "already", "failed"]
+    text: str
+    seconds: float
+
+
+Report = Callable[[Event], None]
+
+
+def flat(items: Sequence[Item]) -> list[Step]:
+    """Every step, in the order in which it is written."""
+    return [
+        step
+        for item in items
+        for step in ([item] if isinstance(item, Step) else [step for track in item.tracks for step in track])
+    ]
+
+
+def preview(items: Sequence[Item]) -> list[tuple[Step, str | None]]:
+    """What a run would do now: each step with its gap. Touches nothing."""
+    return [(step, _look(step)) for step in flat(items)]
+
+
+@dataclass
+class Runner:
+    """Closes gaps. `stall` is the limit in seconds without any change of a gap.
+
+    Raises:
+        Stalled: a gap didn't change for `stall` seconds.
+        StepError: a cause that can't heal.
+        BootstrapperError: whatever permanent error a step met.
+    """
+
+    clock: Clock
+    report: Report
+    stall: float
+    _halt: threading.Event = field(default_factory=threading.Event)
+
+    def run(self, items: Sequence[Item]) -> None:
+        """Close every gap, in order; tracks of a `Together` side by side."""
+        for item in items:
+            if isinstance(item, Step):
+                self._close_gap(item)
+            else:
+                self._together(item)
+
+    def _together(self, item: Together) -> None:
+        with ThreadPoolExecutor(len(item.tracks), thread_name_prefix="track") as pool:
+            futures = [pool.submit(self._track, track) for track in item.tracks]
+            try:
+                done, _ = wait(futures, return_when=FIRST_EXCEPTION)
+            except BaseException:  # the operator's Ctrl-C reaches the main thread only
+                self._halt.set()
+                raise
+            errors = [error for future in done if (error := future.exception())]
+            if errors:
+                self._halt.set()
+        if errors:
+            raise errors[0]
+
+    def _track(self, track: Sequence[Step]) -> None:
+        for step in track:
+            if self._halt.is_set():
+                return
+            self._close_gap(step)
+
+    def _close_gap(self, step: Step) -> None:
+        start = self.clock.now()
+        gap = _look(step)
+        if gap is None:
+            self._tell(step, "already", "nothing to do", start)
+            return
+        seen, changed = gap, start
+        closed_at: float | None = None
+        asked_at = start
+        self._tell(step, "closing", gap, start)
+        while not self._halt.is_set():
+            if closed_at is None or self.clock.now() - closed_at >= CLOSE_AGAIN:
+                self._close(step, start)
+                closed_at = self.clock.now()
+            gap = _look(step)
+            now = self.clock.now()
+            if gap is None:
+                self._tell(step, "closed", "", start)
+                return
+            if gap != seen:
+                seen, changed = gap, now
+                self._tell(step, "waiting", gap, start)
+            if now - asked_at >= ASK_CAUSE:
+                asked_at = now
+                self._ask_cause(step, start)
+            if now - changed >= self.stall:
+                raise self._stalled(step, seen, now - changed)
+            self.clock.sleep(LOOK_EVERY)
+
+    def _close(self, step: Step, start: float) -> None:
+        try:
+            step.close()
+        except EXPLAINED as error:
+            if error.permanent:
+                self._tell(step, "failed", str(error), start)
+                raise
+            self._tell(step, "waiting", str(error), start)
+
+    def _ask_cause(self, step: Step, start: float) -> None:
+        cause = _cause(step)
+        if cause is not None and cause.hopeless:
+            self._tell(step, "failed", str(cause), start)
+            raise StepError(f"{step.title}: can't be reached; {cause.object}", cause.text, cause.hint)
+
+    def _stalled(self, step: Step, gap: str, seconds: float) -> Stalled:
+        cause = _cause(step)
+        return Stalled(
+            f"{step.title}: no change for {seconds:.0f} s; still: {gap}",
+            str(cause) if cause else "",
+            (cause.hint if cause else "") or "Run the same command again to go on from here.",
+        )
+
+    def _tell(
+        self,
+        step: Step,
+        kind: Literal["waiting", "closing", "closed", "already", "failed"],
+        text: str,
+        start: float,
+    ) -> None:
+        self.report(Event(step.name, step.title, kind, text, self.clock.now() - start))
+
+
+def _look(step: Step) -> str | None:
+    """The gap; contact that is lost for now is a gap as well."""
+    try:
+        return step.gap()
+    except EXPLAINED as error:
+        if error.permanent:
+            raise
+        return str(error)
+
+
+def _cause(step: Step) -> Cause | None:
+    try:
+        return step.cause()
+    except EXPLAINED as error:
+        if error.permanent:
+            raise
+        return None
