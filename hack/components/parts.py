@@ -5,13 +5,14 @@ list[Part]`, and `recipes.py` puts the lists together. A recipe is a function th
 it:
 
     def build(work: Work) -> None:
-        kubeadm = work.need("go/kubernetes") / "bin" / "kubeadm"        # files of a part that is named in
-        `needs` images = work.layout_of("images/kubernetes")                    # or its artifacts;
-        .docker_archive([...]) work.run("debootstrap", "--variant=minbase", "trixie", str(work.scratch /
-        "root")) layer_from_tree(work.scratch / "root", work.scratch / "layer.tar")             #
-        tarball.py: deterministic work.layout.image("example/node:v1", [work.scratch / "layer.tar"],
-        {"Entrypoint": ["/sbin/init"]},
-                          version="v1", source="pkg:deb/debian/systemd")
+        kubeadm = work.need("go/kubernetes") / "bin" / "kubeadm"   # a file of a part named in `needs`,
+        images = work.layout_of("images/kubernetes")               # or its artifacts: .docker_archive([...])
+        work.run("debootstrap", "--variant=minbase", "trixie", work.scratch / "root")
+        layer = layer_from_tree(work.scratch / "root", work.scratch / "layer.tar")   # tarball.py
+        work.layout.image(
+            "example/node:v1", [layer], {"Entrypoint": ["/sbin/init"]}, version="v1",
+            source="pkg:deb/debian/systemd"
+        )
 
 When it returns, everything in `work.out` (the artifacts and whatever else was put there) is published by
 one rename. When it raises or is killed, the folders of this attempt are thrown away at the next start;
@@ -99,11 +100,7 @@ def why(old: Mapping[str, str] | None, new: Mapping[str, str]) -> str:
     if old is None:
         return "missing"
     changed = [n for n in sorted({*old, *new}) if old.get(n) != new.get(n)]
-    return (
-        "changed: " + ", ".join(_change(n, old.get(n), new.get(n)) for n in changed)
-        if changed
-        else "was removed"
-    )
+    return "changed: " + ", ".join(_change(n, old.get(n), new.get(n)) for n in changed) if changed else "was removed"
 
 
 def _change(name: str, old: str | None, new: str | None) -> str:

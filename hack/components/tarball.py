@@ -97,9 +97,7 @@ def _info(here: Path, path: str, status: os.stat_result) -> tarfile.TarInfo:
 def _xattrs(here: Path) -> dict[str, str]:
     # PAX headers are text, xattrs are bytes: tarfile writes surrogates back as the bytes they stand for.
     return {
-        "SCHILY.xattr." + name: os.getxattr(here, name, follow_symlinks=False).decode(
-            "utf-8", "surrogateescape"
-        )
+        "SCHILY.xattr." + name: os.getxattr(here, name, follow_symlinks=False).decode("utf-8", "surrogateescape")
         for name in sorted(os.listxattr(here, follow_symlinks=False))
     }
 

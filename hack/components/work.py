@@ -7,7 +7,8 @@ import os
 import shlex
 import shutil
 import subprocess
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
 
 from bootstrapper.adapters.layout import Layout
 from bootstrapper.adapters.layout_writer import LayoutWriter
@@ -15,9 +16,11 @@ from bootstrapper.errors import MachineError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from pathlib import Path
 
 TAIL = 15
+
+#: Every command that runs now, in any thread.
+_commands: set[subprocess.Popen[bytes]] = set()
 
 
 class Work:
@@ -78,25 +81,30 @@ class Work:
         The command dies with this program, whatever ends it. MachineError with the last lines of the log
         when it fails or isn't installed."""
         words = [str(a) for a in argv]
-        with self.log.open("ab") as log, (stdin or _null()).open("rb") as source:
+        with self.log.open("ab") as log, (stdin or Path(os.devnull)).open("rb") as source:
             log.write(f"$ {shlex.join(words)}\n".encode())
             log.flush()
-            try:
-                done = subprocess.run(
-                    [*_die_with_us(), *words],
-                    cwd=cwd,
-                    env={**os.environ, **(env or {})},
-                    stdin=source,
-                    stdout=subprocess.PIPE,
-                    stderr=log,
-                    check=False,
-                )
-            except OSError as e:
-                raise MachineError(f"{self.name}: {words[0]} can't be started", str(e.strerror)) from e
-            log.write(done.stdout[-4096:])
-        if done.returncode:
-            raise self._failed(words, done.returncode)
-        return done.stdout
+            code, output = self._finish(words, cwd, {**os.environ, **(env or {})}, source, log)
+            log.write(output[-4096:])
+        if code:
+            raise self._failed(words, code)
+        return output
+
+    def _finish(
+        self, words: list[str], cwd: Path | None, env: dict[str, str], source: BinaryIO, log: BinaryIO
+    ) -> tuple[int, bytes]:
+        try:
+            process = subprocess.Popen(
+                [*_die_with_us(), *words], cwd=cwd, env=env, stdin=source, stdout=subprocess.PIPE, stderr=log
+            )
+        except OSError as e:
+            raise MachineError(f"{self.name}: {words[0]} can't be started", str(e.strerror)) from e
+        _commands.add(process)
+        try:
+            output, _ = process.communicate()
+        finally:
+            _commands.discard(process)
+        return process.returncode, output
 
     def _failed(self, words: list[str], code: int) -> MachineError:
         lines = self.log.read_text(errors="replace").splitlines()[-TAIL:]
@@ -104,10 +112,10 @@ class Work:
         return MachineError(what, "\n  " + "\n  ".join(lines), f"the whole log: {self.log}")
 
 
-def _null() -> Path:
-    from pathlib import Path
-
-    return Path(os.devnull)
+def stop_all() -> None:
+    """Ends every command that is running; their `run` raises."""
+    for process in list(_commands):
+        process.terminate()
 
 
 def _die_with_us() -> list[str]:

@@ -1,8 +1,6 @@
-module bootstrapper.local/components/kubernetes
+module components/kubernetes
 
 go 1.26.0
-
-godebug default=go1.26
 
 tool (
 	k8s.io/kubernetes/cmd/kube-apiserver
