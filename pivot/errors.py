@@ -63,9 +63,7 @@ class Unavailable(ApiError):
     exit_code = 12
     permanent = False
 
-    def __init__(
-        self, what: str, why: str = "", hint: str = "", *, retry_after: float | None = None
-    ) -> None:
+    def __init__(self, what: str, why: str = "", hint: str = "", *, retry_after: float | None = None) -> None:
         super().__init__(what, why, hint)
         #: Seconds after which the API server wants to be asked again.
         self.retry_after = retry_after

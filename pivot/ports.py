@@ -6,12 +6,14 @@ Objects are plain JSON dicts as the API server gives them. Implementations retry
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Protocol
 
 #: A Kubernetes object as JSON.
 Object = dict[str, Any]
+#: Under what name implementations of `Cluster` write (`fieldManager`); its `Update` entries aren't carried along.
+FIELD_MANAGER = "bootstrapper"
 
 
 @dataclass(frozen=True)
@@ -86,7 +88,7 @@ class Cluster(Protocol):
         ...
 
     def list(self, kind: Kind, namespace: str | None = None, labels: str | None = None) -> Iterator[Object]:
-        """Every object of a kind at `kind.version`; `apiVersion` and `kind` are filled in. Raises NotFound: no such kind."""
+        """Every object of a kind at `kind.version`, `apiVersion` and `kind` filled in. Raises NotFound: no such kind."""
         ...
 
     def get(self, kind: Kind, namespace: str | None, name: str) -> Object | None:
@@ -94,7 +96,7 @@ class Cluster(Protocol):
         ...
 
     def create(self, kind: Kind, obj: Object) -> Object:
-        """Create it; gives what the API server made of it. Raises AlreadyExists, Refused, NotFound (namespace, kind)."""
+        """Create it; gives what the API server made of it. Raises AlreadyExists, Refused, NotFound (its namespace)."""
         ...
 
     def patch(
@@ -102,13 +104,15 @@ class Cluster(Protocol):
         kind: Kind,
         namespace: str | None,
         name: str,
-        patch: Mapping[str, Any] | list[Any],
+        patch: Mapping[str, Any] | Sequence[Any],
         *,
         type: Literal["merge", "json"] = "merge",  # noqa: A002 - the API's own word
         subresource: str | None = None,
     ) -> Object:
-        """JSON merge patch (RFC 7386) or JSON patch (RFC 6902). A uid or resourceVersion in a merge patch's metadata is a
-        precondition. Raises NotFound, Conflict (a precondition or `test` doesn't hold), Refused.
+        """JSON merge patch (RFC 7386) or JSON patch (RFC 6902).
+
+        A uid or resourceVersion in a merge patch's metadata is a precondition. Raises NotFound, Conflict (a
+        precondition or a `test` doesn't hold), Refused.
         """
         ...
 
