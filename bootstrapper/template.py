@@ -7,6 +7,7 @@ namespace. On top, what clusterctl leaves to the API server or to chance is chec
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 from bootstrapper import document, manifests
@@ -51,16 +52,18 @@ _CLUSTER_SCOPED = frozenset(
 
 
 def render(
-    request: ClusterRequest, environment: Mapping[str, str], images: Mapping[str, str] | None = None
+    request: ClusterRequest,
+    environment: Mapping[str, str] | None = None,
+    images: Mapping[str, str] | None = None,
 ) -> list[Object]:
     """The cluster's objects, in the template's order, each with a namespace.
 
-    environment: of the process; used for what the operator's own template names, never for a built-in one.
+    environment: used for what the operator's own template names, never for a built-in one; None: the process's.
     images: variables of the built-in templates that name images, such as NODE_IMAGE; each has a default there.
     Raises TemplateError.
     """
     if request.template:
-        return _own(request, request.template, environment)
+        return _own(request, request.template, os.environ if environment is None else environment)
     return _builtin(request, images or {})
 
 
