@@ -30,24 +30,32 @@ START_HINT = "Start the Docker engine (in a checkout: hack/engine start), then r
 
 @dataclass(frozen=True)
 class Container:
-    """One container of a cluster: its name, role, whether it runs, its exit code when it doesn't, its image's name."""
+    """One container of a cluster: its name, role, whether it runs, its exit code when it doesn't, its image's name.
+
+    `status` is the engine's word (created, running, restarting, exited, dead, removing, paused), `restarts` how often
+    the engine started it again after it failed.
+    """
 
     name: str
     role: str
     running: bool
     exit_code: int
     image: str
+    status: str = "running"
+    out_of_memory: bool = False
+    restarts: int = 0
 
 
 @dataclass(frozen=True)
 class EngineFacts:
-    """What the engine says of itself. `memory` and `free_disk` in bytes; `api` as (major, minor)."""
+    """What the engine says of itself. `memory` in bytes; `api` as (major, minor); `root`: its folder, as it sees it."""
 
     version: str
     api: tuple[int, int]
     memory: int
     cgroup: str
     root: str
+    default_runtime: str
 
 
 def _ours(method: F) -> F:
@@ -61,10 +69,11 @@ def _ours(method: F) -> F:
         try:
             return method(self, *args, **kwargs)
         except docker.errors.APIError as error:
-            raise MachineError(
-                f"the container engine refused to {method.__name__.replace('_', ' ')}",
-                str(error.explanation or error),
-            ) from None
+            what = f"the container engine refused to {method.__name__.replace('_', ' ')}"
+            why = str(error.explanation or error)
+            # Absent or stopped between two questions: providers stop and replace containers, so it is worth waiting.
+            kind = LostContact if error.status_code in (404, 409) else MachineError
+            raise kind(what, why) from None
         except (docker.errors.DockerException, requests.exceptions.RequestException, OSError) as error:
             raise LostContact("the container engine doesn't answer", _reason(error), START_HINT) from None
 
@@ -111,6 +120,7 @@ class Engine:
             int(info["MemTotal"]),
             f"v{info.get('CgroupVersion', '1')}",
             info["DockerRootDir"],
+            info.get("DefaultRuntime", "runc"),
         )
 
     @_ours
@@ -124,6 +134,16 @@ class Engine:
             return None
 
     @_ours
+    def image_layers(self, name: str) -> list[str]:
+        """The digests of the unpacked layers of the image of this name; none when the engine hasn't got it."""
+        import docker.errors
+
+        try:
+            return list(self._docker.images.get(name).attrs["RootFS"].get("Layers") or ())
+        except docker.errors.ImageNotFound:
+            return []
+
+    @_ours
     def load(self, archive: Iterable[bytes]) -> None:
         """Load a docker-archive stream."""
         answers: Any = self._docker.api.load_image(archive)  # type: ignore[no-untyped-call]
@@ -135,10 +155,16 @@ class Engine:
     def containers(self, cluster: str) -> list[Container]:
         """The containers of a cluster, running or not, sorted by name."""
         found = self._docker.api.containers(all=True, filters={"label": f"{CLUSTER_LABEL}={cluster}"})
-        return sorted((self._container(item["Id"]) for item in found), key=lambda c: c.name)
+        seen = [self._container(item["Id"]) for item in found]
+        return sorted((c for c in seen if c is not None), key=lambda c: c.name)
 
-    def _container(self, identity: str) -> Container:
-        item = self._docker.api.inspect_container(identity)
+    def _container(self, identity: str) -> Container | None:
+        import docker.errors
+
+        try:
+            item = self._docker.api.inspect_container(identity)
+        except docker.errors.NotFound:  # removed since it was listed
+            return None
         state, config = item["State"], item["Config"]
         return Container(
             item["Name"].lstrip("/"),
@@ -146,6 +172,9 @@ class Engine:
             bool(state["Running"]),
             int(state["ExitCode"]),
             config["Image"],
+            str(state.get("Status", "")),
+            bool(state.get("OOMKilled")),
+            int(item.get("RestartCount", 0)),
         )
 
     @_ours
@@ -159,9 +188,7 @@ class Engine:
         """Every container's name with the cluster it belongs to ("" for none)."""
         found = self._docker.api.containers(all=True)
         return {
-            name.lstrip("/"): (item["Labels"] or {}).get(CLUSTER_LABEL, "")
-            for item in found
-            for name in item["Names"]
+            name.lstrip("/"): (item["Labels"] or {}).get(CLUSTER_LABEL, "") for item in found for name in item["Names"]
         }
 
     @_ours
@@ -204,15 +231,20 @@ class Engine:
             return
 
     @_ours
-    def network_users(self, name: str) -> list[str] | None:
-        """The containers attached to a network, None when there is no such network."""
+    def network(self, name: str) -> dict[str, Any] | None:
+        """A network as the engine's API gives it, None when there is none of this name."""
         import docker.errors
 
         try:
-            network = self._docker.api.inspect_network(name)
+            return dict(self._docker.api.inspect_network(name))
         except docker.errors.NotFound:
             return None
-        return sorted(c["Name"] for c in (network.get("Containers") or {}).values())
+
+    @_ours
+    def network_users(self, name: str) -> list[str]:
+        """The containers attached to a network; stopped ones too, which couldn't be started without it."""
+        found = self._docker.api.containers(all=True, filters={"network": name})
+        return sorted(str(item["Names"][0]).lstrip("/") for item in found)
 
     @_ours
     def remove_network(self, name: str) -> None:
