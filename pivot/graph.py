@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -74,20 +74,20 @@ class Graph:
                 found[owner].add(key)
         return {key: frozenset(children) for key, children in found.items()}
 
-    def hierarchy(self, roots: Iterable[Key]) -> Mapping[Key, Key]:
-        """Everything at and below the roots -> the first root above it (in the order of the names)."""
+    def hierarchy(self, roots: Iterable[Key], within: Callable[[Key], bool]) -> Mapping[Key, Key]:
+        """Everything at and below the roots that is `within` -> the first root above it (in the order of names)."""
         reached: dict[Key, Key] = {}
         for root in sorted(roots):
             todo = [root]
             while todo:
                 key = todo.pop()
-                if key not in reached:
+                if key not in reached and within(key):
                     reached[key] = root
                     todo.extend(self.below.get(key, ()))
         return reached
 
     def waves(self, chosen: Collection[Key]) -> list[list[Key]]:
-        """The chosen in waves, owners before what they own. Of a cycle its smallest name goes first, without its owner."""
+        """The chosen in waves, owners before what they own. Of a cycle the smallest name goes first."""
         waiting = {key: self.owners(key) & set(chosen) - {key} for key in chosen}
         waves: list[list[Key]] = []
         placed: set[Key] = set()

@@ -88,7 +88,7 @@ class Cluster(Protocol):
         ...
 
     def list(self, kind: Kind, namespace: str | None = None, labels: str | None = None) -> Iterator[Object]:
-        """Every object of a kind at `kind.version`, `apiVersion` and `kind` filled in. Raises NotFound: no such kind."""
+        """Every object of a kind, `apiVersion` and `kind` filled in. Raises NotFound: no such kind."""
         ...
 
     def get(self, kind: Kind, namespace: str | None, name: str) -> Object | None:
