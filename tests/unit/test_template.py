@@ -126,6 +126,8 @@ class TestDocuments:
     def test_merge_keys(self) -> None:
         text = an_object("a") + "base: &b {x: 1, y: 2}\ndata: {<<: *b, y: 3}\n"
         assert documents(text, "t")[0]["data"] == {"x": 1, "y": 3}
+        two = an_object("a") + "one: &one {x: 1}\ntwo: &two {x: 2, y: 2}\ndata: {<<: [*one, *two]}\n"
+        assert documents(two, "t")[0]["data"] == {"x": 1, "y": 2}
 
     @pytest.mark.parametrize(
         ("text", "said"),
@@ -205,6 +207,9 @@ spec:
         text = a_cluster() + "spec: [${ONE:=default}, ${TWO:=default}, ${THREE:=default}]\n"
         objects = own(text, {"ONE": "env", "TWO": "env", "OTHER": "env"}, "{ONE: config}")
         assert objects[0]["spec"] == ["config", "env", "default"]
+
+    def test_a_variable_inside_a_default_comes_from_the_environment_too(self, own: Any) -> None:
+        assert own(a_cluster() + "spec: ${ONE:=in-${TWO}}\n", {"TWO": "env"})[0]["spec"] == "in-env"
 
     def test_the_environment_can_not_rename_the_cluster(self, own: Any) -> None:
         assert own(a_cluster(), {"CLUSTER_NAME": "other"})[0]["metadata"]["name"] == "prod"
