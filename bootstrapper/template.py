@@ -25,6 +25,9 @@ __all__ = ["documents", "render", "standard_variables", "substitute"]
 
 Object = dict[str, Any]
 
+# The line itself isn't shown: a variable's value may be a secret.
+_FILLED_IN = "lines count after variables were replaced; quote a variable whose value has ': ', '#' or a line break"
+
 _CLUSTER_GROUP = "cluster.x-k8s.io"
 _TAINT = "[{key: node-role.kubernetes.io/control-plane, effect: NoSchedule}]"
 
@@ -86,7 +89,7 @@ def documents(text: str, source: str) -> list[Object]:
     try:
         found = [doc for doc in document.read(text) if doc.data is not None]
     except document.UnreadableError as error:
-        raise TemplateError(f"{source}:{error.line}: {error}", "", _hint(text, error.line)) from error
+        raise TemplateError(f"{source}:{error.line}: {error}", "", _FILLED_IN) from error
     problems = [problem for doc in found for problem in _not_an_object(doc)]
     _raise(source, problems)
     return [doc.data for doc in found]
@@ -94,7 +97,8 @@ def documents(text: str, source: str) -> list[Object]:
 
 def _builtin(request: ClusterRequest, images: Mapping[str, str]) -> list[Object]:
     provider = request.infrastructure.provider
-    common = {**images, **request.variables, **standard_variables(request), **_choices(request)}
+    taints = "[]" if request.shares_control_plane else _TAINT
+    common = {**images, **request.variables, **standard_variables(request), "CONTROL_PLANE_TAINTS": taints}
     pools = [
         {**common, "WORKER_POOL_NAME": pool.name, "WORKER_POOL_REPLICAS": str(pool.replicas)}
         for pool in request.workers
@@ -106,14 +110,6 @@ def _builtin(request: ClusterRequest, images: Mapping[str, str]) -> list[Object]
         source = f"{provider}/{name}"
         objects += documents(substitute(text, variables, source), source)
     return _checked(objects, request, provider)
-
-
-def _choices(request: ClusterRequest) -> dict[str, str]:
-    """What a built-in template leaves open, beyond plain values."""
-    return {
-        "CONTROL_PLANE_TAINTS": "[]" if request.shares_control_plane else _TAINT,
-        "POD_NETWORK": "none" if request.network.cni else "builtin",
-    }
 
 
 def _own(request: ClusterRequest, path: Path, environment: Mapping[str, str]) -> list[Object]:
@@ -198,12 +194,6 @@ def _in_namespace(item: Object, namespace: str) -> Object:
     if item["kind"] in _CLUSTER_SCOPED:
         return item
     return {**item, "metadata": {**item["metadata"], "namespace": namespace}}
-
-
-def _hint(text: str, line: int) -> str:
-    """A variable's value can break YAML that was sound."""
-    shown = text.splitlines()[line - 1 : line]
-    return f"with the variables filled in, line {line} reads: {shown[0].strip()}" if shown else ""
 
 
 def _raise(source: str, problems: list[Any]) -> None:
