@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import yaml
 
-from hack.components import debian, go_parts, kubernetes_images, providers
+from hack.components import debian, go_parts, kubernetes_images, node_image, providers
 
 if TYPE_CHECKING:
     from hack.components.parts import Part
@@ -24,5 +24,5 @@ def versions() -> dict[str, str]:
 def parts() -> list[Part]:
     """Every part of the bundle, in no particular order."""
     known = versions()
-    modules = (go_parts, debian, kubernetes_images, providers)
+    modules = (go_parts, debian, kubernetes_images, providers, node_image)
     return [part for module in modules for part in module.parts(known)]
