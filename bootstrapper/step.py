@@ -5,8 +5,8 @@ the progress line, the journal's note and the stall's message, so that they can'
 and may be repeated. Afterwards `gap()` is asked again: a step is closed when the world says so, not when `close()`
 returns.
 
-A run ends early in three ways: an error that is permanent, a cause that can't heal (`Cause.hopeless`), or no change of
-the gap for the stall limit. There is no fixed clock from the start: something that moves may take as long as it takes.
+A run ends early in three ways: an error that is permanent, a cause that can't heal (`Cause.hopeless`), or no new gap
+for the stall limit. There is no fixed clock from the start: something that moves may take as long as it takes.
 """
 
 from __future__ import annotations
@@ -114,8 +114,39 @@ def preview(items: Sequence[Item]) -> list[tuple[Step, str | None]]:
 
 
 @dataclass
+class _Wait:
+    """One open gap: since when, what was seen of it, when it was last closed and asked about. Times by the clock."""
+
+    gap: str
+    start: float
+    changed: float = field(init=False)
+    asked_at: float = field(init=False)
+    closed_at: float | None = None
+    cause: Cause | None = None
+    told: str = field(init=False)
+    _known: set[str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.changed = self.asked_at = self.start
+        self.told = self.gap
+        self._known = {self.gap}
+
+    def see(self, gap: str, now: float) -> None:
+        """Note a look. A gap that was there before isn't a change: what goes to and fro gets nowhere."""
+        if gap != self.gap:
+            self.gap, self.cause = gap, None
+        if gap not in self._known:
+            self._known.add(gap)
+            self.changed = now
+
+    def text(self) -> str:
+        """What is waited for, and why as far as that is known."""
+        return f"{self.gap} ({self.cause})" if self.cause else self.gap
+
+
+@dataclass
 class Runner:
-    """Closes gaps. `stall` is the limit in seconds without any change of a gap.
+    """Closes gaps. `stall` is the limit in seconds without a new gap.
 
     Raises:
         Stalled: a gap didn't change for `stall` seconds.
@@ -158,52 +189,62 @@ class Runner:
 
     def _close_gap(self, step: Step) -> None:
         start = self.clock.now()
+        try:
+            self._until_closed(step, start)
+        except EXPLAINED as error:
+            self._tell(step, "failed", str(error), start)
+            raise
+
+    def _until_closed(self, step: Step, start: float) -> None:
         gap = _look(step)
         if gap is None:
             self._tell(step, "already", "nothing to do", start)
             return
-        seen, changed = gap, start
-        closed_at: float | None = None
-        asked_at = start
         self._tell(step, "closing", gap, start)
+        wait = _Wait(gap, start)
         while not self._halt.is_set():
-            if closed_at is None or self.clock.now() - closed_at >= CLOSE_AGAIN:
-                self._close(step, start)
-                closed_at = self.clock.now()
+            self._close(step, wait)
             gap = _look(step)
-            now = self.clock.now()
             if gap is None:
                 self._tell(step, "closed", "", start)
                 return
-            if gap != seen:
-                seen, changed = gap, now
-                self._tell(step, "waiting", gap, start)
-            if now - asked_at >= ASK_CAUSE:
-                asked_at = now
-                self._ask_cause(step, start)
-            if now - changed >= self.stall:
-                raise self._stalled(step, seen, now - changed)
+            wait.see(gap, self.clock.now())
+            self._ask_cause(step, wait)
+            if wait.text() != wait.told:
+                wait.told = wait.text()
+                self._tell(step, "waiting", wait.told, start)
+            if self.clock.now() - wait.changed >= self.stall:
+                raise self._stalled(step, wait)
             self.clock.sleep(LOOK_EVERY)
 
-    def _close(self, step: Step, start: float) -> None:
+    def _close(self, step: Step, wait: _Wait) -> None:
+        first = wait.closed_at is None
+        if wait.closed_at is not None and self.clock.now() - wait.closed_at < CLOSE_AGAIN:
+            return
         try:
             step.close()
         except EXPLAINED as error:
             if error.permanent:
-                self._tell(step, "failed", str(error), start)
                 raise
-            self._tell(step, "waiting", str(error), start)
+            wait.told = str(error)
+            self._tell(step, "waiting", wait.told, wait.start)
+        wait.closed_at = self.clock.now()
+        if first:  # what it began shows only from now on, however long it took itself
+            wait.changed = wait.closed_at
 
-    def _ask_cause(self, step: Step, start: float) -> None:
-        cause = _cause(step)
+    def _ask_cause(self, step: Step, wait: _Wait) -> None:
+        if self.clock.now() - wait.asked_at < ASK_CAUSE:
+            return
+        wait.asked_at = self.clock.now()
+        wait.cause = cause = _cause(step)
         if cause is not None and cause.hopeless:
-            self._tell(step, "failed", str(cause), start)
             raise StepError(f"{step.title}: can't be reached; {cause.object}", cause.text, cause.hint)
 
-    def _stalled(self, step: Step, gap: str, seconds: float) -> Stalled:
+    def _stalled(self, step: Step, wait: _Wait) -> Stalled:
         cause = _cause(step)
+        seconds = self.clock.now() - wait.changed
         return Stalled(
-            f"{step.title}: no change for {seconds:.0f} s; still: {gap}",
+            f"{step.title}: no change for {seconds:.0f} s; still: {wait.gap}",
             str(cause) if cause else "",
             (cause.hint if cause else "") or "Run the same command again to go on from here.",
         )

@@ -14,7 +14,6 @@ import time
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, TextIO
 
-from bootstrapper.errors import BootstrapperError
 from bootstrapper.redact import redact
 
 if TYPE_CHECKING:
@@ -25,7 +24,9 @@ if TYPE_CHECKING:
     from rich.console import Console, RenderableType
     from rich.live import Live
 
+    from bootstrapper.errors import BootstrapperError
     from bootstrapper.step import Event
+    from pivot.errors import PivotError
 
 #: A pipe hears of an open step at least this often, in seconds.
 REMIND_EVERY = 30.0
@@ -83,7 +84,7 @@ class Progress:
                     self.closed.append(event.title)
             self._show(event)
 
-    def failure(self, error: BootstrapperError) -> None:
+    def failure(self, error: BootstrapperError | PivotError) -> None:
         """What happened, why, and what to type next: a line each, on stderr."""
         self._line(failure_text(error))
 
@@ -230,7 +231,7 @@ def line(kind: str, seconds: float, title: str, text: str) -> str:
     return f"  {word:<8}{seconds:>4.0f}s  {title}" + (f": {said}" if said else "")
 
 
-def failure_text(error: BootstrapperError) -> str:
+def failure_text(error: BootstrapperError | PivotError) -> str:
     """An error as `error:`, `why:` and `next:`; what has several lines is indented below its word."""
     parts = (("error:", error.what), ("why:", error.why), ("next:", error.hint))
     lines = []
