@@ -1,6 +1,7 @@
 """What we did and when: one JSON object a line, append-only. Evidence for people, never truth for the program.
 
-No step is skipped because of what stands here; a missing, damaged or half-written journal changes nothing but the story.
+No step is skipped because of what stands here;
+a missing, damaged or half-written journal changes nothing but the story.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import json
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 
+from bootstrapper.redact import redact
 from bootstrapper.step import Event
 
 
@@ -25,8 +27,8 @@ class Entry:
 
 
 def entry(at: str, run: str, event: Event) -> Entry:
-    """The journal's form of an event."""
-    return Entry(at, run, event.step, event.kind, event.text, round(event.seconds, 2))
+    """The journal's form of an event, secrets taken out."""
+    return Entry(at, run, event.step, event.kind, redact(event.text), round(event.seconds, 2))
 
 
 def encode(item: Entry) -> str:
@@ -39,6 +41,8 @@ def decode(lines: Iterable[str]) -> tuple[list[Entry], list[int]]:
     entries: list[Entry] = []
     damaged: list[int] = []
     for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
         try:
             entries.append(Entry(**json.loads(line)))
         except (ValueError, TypeError):

@@ -7,6 +7,7 @@ but the kubeconfig of a finished cluster can be lost without harm: no decision r
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import json
 import os
@@ -18,7 +19,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from bootstrapper import journal
-from bootstrapper.errors import AnotherRun
+from bootstrapper.errors import AnotherRun, MachineError, NotEnough, Refused
 from bootstrapper.step import Event
 
 
@@ -36,7 +37,16 @@ def names() -> list[str]:
 
 
 def write_private(path: Path, text: str) -> None:
-    """Write a file of mode 0600 so that a reader sees the old or the new content, never half of one."""
+    """Write a file of mode 0600 so that a reader sees the old or the new content, never half of one.
+
+    Raises:
+        MachineError: the system refuses (NotEnough: the disk is full, Refused: no permission).
+    """
+    with _ours(path.parent):
+        _write_private(path, text)
+
+
+def _write_private(path: Path, text: str) -> None:
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
@@ -49,6 +59,20 @@ def write_private(path: Path, text: str) -> None:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(temporary)
         raise
+
+
+@contextlib.contextmanager
+def _ours(folder: Path) -> Iterator[None]:
+    """Turn what the system raises while it writes into ours."""
+    try:
+        yield
+    except OSError as error:
+        what, why = f"the state folder {folder} can't be written", error.strerror or str(error)
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise NotEnough(what, why, f"Free some space there ('df {folder}'), then run this again.") from None
+        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+            raise Refused(what, why, "Make it writable, or set XDG_STATE_HOME to a folder that is.") from None
+        raise MachineError(what, why, "Set XDG_STATE_HOME to another folder.") from None
 
 
 class State:
@@ -91,9 +115,13 @@ class State:
 
         A half-written last line, as a kill can leave it, is closed first so that it spoils no other.
         """
-        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         at = datetime.now(UTC).isoformat(timespec="milliseconds")
         line = journal.encode(journal.entry(at, self._run, event)).encode()
+        with _ours(self.folder):
+            self._append(line)
+
+    def _append(self, line: bytes) -> None:
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         handle = os.open(self.journal_path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
         try:
             size = os.fstat(handle).st_size
@@ -106,8 +134,12 @@ class State:
 
     def history(self) -> tuple[list[journal.Entry], list[int]]:
         """The journal's entries and the numbers of its damaged lines."""
-        text = self.read("journal.jsonl") or ""
-        return journal.decode(text.splitlines())
+        try:
+            data = self.journal_path.read_bytes()
+        except FileNotFoundError:
+            return [], []
+        # Only our own newline ends a line, and a kill can cut a character in two.
+        return journal.decode(data.decode("utf-8", "replace").split("\n"))
 
     @contextlib.contextmanager
     def lock(self) -> Iterator[None]:
@@ -116,19 +148,36 @@ class State:
         Raises:
             AnotherRun: another run holds it; names its process, command and start.
         """
-        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        # The file is never removed: a run that unlinks it lets two runs lock two files of the same name.
-        handle = os.open(self.folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        handle = self._take()
         try:
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise self._held(os.pread(handle, 4096, 0)) from None
             os.ftruncate(handle, 0)
             os.pwrite(handle, self._signature().encode(), 0)
             yield
         finally:
             os.close(handle)
+
+    def _take(self) -> int:
+        """The lock file, opened and locked."""
+        with _ours(self.folder):
+            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            handle = os.open(self.folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if self._stands(handle):
+                return handle
+        except BlockingIOError:
+            holder = os.pread(handle, 4096, 0)
+            os.close(handle)
+            raise self._held(holder) from None
+        os.close(handle)
+        return self._take()
+
+    def _stands(self, handle: int) -> bool:
+        """Whether the file is still the one by that name: a run that forgot the folder took its lock file along."""
+        try:
+            return os.path.samestat(os.fstat(handle), os.stat(self.folder / "lock"))
+        except FileNotFoundError:
+            return False
 
     def _signature(self) -> str:
         command = " ".join(["bootstrapper", *sys.argv[1:]])
