@@ -270,9 +270,8 @@ def _look(step: Step) -> str | None:
 
 
 def _cause(step: Step) -> Cause | None:
+    """The cause; that it can't be found out is no failure of the step."""
     try:
         return step.cause()
-    except EXPLAINED as error:
-        if error.permanent:
-            raise
+    except EXPLAINED:
         return None
