@@ -80,10 +80,18 @@ class PreflightRefused(PivotError):
         self.findings = findings
 
 
-class TargetRefused(PivotError):
-    """The target refuses an object."""
+class ObjectRefused(PivotError):
+    """An API server refuses to write one object."""
 
     exit_code = 41
+
+
+class TargetRefused(ObjectRefused):
+    """The target does: nothing was moved."""
+
+
+class SourceRefused(ObjectRefused):
+    """The source does (an admission webhook there, say)."""
 
 
 class VerificationFailed(PivotError):

@@ -56,9 +56,10 @@ class Key:
 
 @dataclass(frozen=True)
 class Origin:
-    """What a copy is a copy of: the source's identity, the object's UID there, the digest of its essence."""
+    """What a copy is a copy of: the source's identity, the pivot that made it, the object's UID there, its digest."""
 
     source: str
+    pivot: str
     uid: str
     digest: str
 
@@ -119,7 +120,7 @@ class Item:
         """What it is a copy of, None when it is no copy of ours."""
         try:
             noted = json.loads(self.annotations[ORIGIN])
-            return Origin(str(noted["source"]), str(noted["uid"]), str(noted["digest"]))
+            return Origin(*(str(noted[part]) for part in ("source", "pivot", "uid", "digest")))
         except (KeyError, TypeError, ValueError):
             return None
 
@@ -178,10 +179,11 @@ def essence(body: Object, kind: Kind) -> Object:
     return {**kept, "metadata": {name: part for name, part in described.items() if part}}
 
 
-def copy_of(item: Item, source: str, owners: Iterable[Object], kind: Kind) -> Object:
+def copy_of(item: Item, source: str, pivot: str, owners: Iterable[Object], kind: Kind) -> Object:
     """The body to create in the target, at the target's `kind`: the essence, its origin, paused if that can be paused.
 
-    `owners` are ownerReferences whose UIDs are the target's already; `source` is the source's identity.
+    `owners` are ownerReferences whose UIDs are the target's already; `source` is the source's identity, `pivot` this
+    pivot's.
     """
     body: Object = json.loads(json.dumps(item.essence))
     metadata: Object = body["metadata"]
@@ -192,11 +194,17 @@ def copy_of(item: Item, source: str, owners: Iterable[Object], kind: Kind) -> Ob
     if references:
         metadata["ownerReferences"] = references
     notes = metadata.setdefault("annotations", {})
-    notes[ORIGIN] = json.dumps({"source": source, "uid": item.uid, "digest": item.digest}, sort_keys=True)
+    notes[ORIGIN] = origin_note(item, source, pivot)
     if item.pausable:
         notes[WAS_PAUSED] = was_paused(item)
         _pause(item, body)
     return {"apiVersion": kind.api_version, "kind": kind.kind, **body}
+
+
+def origin_note(item: Item, source: str, pivot: str) -> str:
+    """The text of ORIGIN on the copy of an item."""
+    noted = {"source": source, "pivot": pivot, "uid": item.uid, "digest": item.digest}
+    return json.dumps(noted, sort_keys=True)
 
 
 def _pause(item: Item, body: Object) -> None:

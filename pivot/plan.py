@@ -5,7 +5,7 @@ rerun after a kill is just that, from any machine. So each stage must be recogni
 
 | stage | it is to be done while ... | done by |
 | --- | --- | --- |
-| pause | a moving Cluster or ClusterClass carries no `was-paused` note, or isn't paused | a note and the pause, in one write |
+| pause | a moving Cluster or ClusterClass isn't noted and paused | a note and the pause, in one write |
 | barrier | a controller hasn't shown the pause, or an object blocks the move | waiting |
 | copy | the target lacks an object, or has an older copy of ours | creates, owners first |
 | fence | a manager of the source runs | stopping it, and waiting |
@@ -38,7 +38,7 @@ from dataclasses import dataclass, field
 
 from pivot import verify
 from pivot.objects import BLOCK_MOVE, CLUSTER, CLUSTER_CLASS, Item, Key, paused_condition
-from pivot.preflight import findings
+from pivot.preflight import findings, refused
 from pivot.seen import DONE, HANDED_OVER, RETIRED, Options, Seen
 from pivot.verdict import Judgement, Verdict, judge
 
@@ -91,8 +91,8 @@ def plan(seen: Seen, options: Options) -> Plan:
     judged = judge(seen, options, handed_over=_handed_over(seen))
     if _is_over(seen, options, judged):
         return Plan(tuple(judged.values()), in_charge="target")
-    if seen.marker and seen.marker.state != DONE:
-        return Plan(tuple(judged.values()), stages=_after(seen, options, judged), in_charge="target")
+    if _handed_over(seen):
+        return _after(seen, options, judged)
     found = findings(seen, options, judged)
     travelling = travellers(judged)
     mismatches = () if found else tuple(verify.mismatches(seen, judged, travelling))
@@ -229,10 +229,11 @@ def _copy(seen: Seen, options: Options, judgement: Judgement) -> Iterable[Operat
     if copy is None:
         yield Operation("create", "target", item.key, judgement.reason, item.digest)
         return
-    if copy.origin is None or copy.origin.source != seen.source.identity:
+    if not seen.ours(copy):
         if item.pausable and copy.was_paused is None and judgement.verdict is Verdict.MOVE:
             yield Operation("adopt", "target", item.key, "identical, made by another mover", item.digest)
         return
+    assert copy.origin is not None
     if copy.deleting or copy.origin.uid != item.uid:
         return  # thrown away first; made anew at the next look
     if copy.origin.digest != item.digest:
@@ -248,26 +249,37 @@ def _copy(seen: Seen, options: Options, judgement: Judgement) -> Iterable[Operat
 # after the hand-over
 
 
-def _after(seen: Seen, options: Options, judged: Mapping[Key, Judgement]) -> tuple[Stage, ...]:
+def _after(seen: Seen, options: Options, judged: Mapping[Key, Judgement]) -> Plan:
     """From the marker on the only way is on, as the marker says it, whatever the options are now."""
     assert seen.marker is not None
     stages: list[Stage] = []
     if seen.marker.mode == "keep" and seen.marker.state == HANDED_OVER:
-        late = _late(seen, options, judged)
-        if late:
-            return (Stage("copy late", late),)
-        moved = [key for key in travellers(judged) if judged[key].verdict is Verdict.MOVE and seen.target.get(key)]
-        stages.append(Stage("retire", _retire_waves(seen, moved)))
-        stages.append(Stage("retired", _alone(Operation("retired", "target"))))
+        if stray := tuple(refused(judged)):
+            return Plan(tuple(judged.values()), stray, in_charge="target")
+        stages += [Stage("copy late", _late(seen, options, judged))]
+        stages += [Stage("retire", _retire_waves(seen, _retirable(seen, judged)))]
+        stages += [Stage("retired", _alone(Operation("retired", "target")))]
     noted = [item for item in seen.target.graph.items.values() if item.was_paused is not None and _ours(seen, item)]
     stages += _resumes(noted)
     stages += _closing(seen)
-    return tuple(stage for stage in stages if stage.waves or stage.waits)
+    left = tuple(stage for stage in stages if stage.waves or stage.waits)
+    return Plan(tuple(judged.values()), stages=left, in_charge="target")
+
+
+def _retirable(seen: Seen, judged: Mapping[Key, Judgement]) -> list[Key]:
+    """What stands in the target and goes from the source: our copies of the very object, or an identical one."""
+    found = []
+    for key in travellers(judged):
+        item, copy = seen.source.graph.items[key], seen.target.get(key)
+        same = copy and ((copy.origin and copy.origin.uid == item.uid) or copy.essence == item.essence)
+        if same and judged[key].verdict is Verdict.MOVE:
+            found.append(key)
+    return found
 
 
 def _ours(seen: Seen, item: Item) -> bool:
-    """Made by this pivot, or adopted by it (then it carries a note and no origin of another source)."""
-    return item.origin is None or item.origin.source == seen.source.identity
+    """Made by this pivot, or adopted by it (then it carries a note and no origin)."""
+    return item.origin is None or seen.ours(item)
 
 
 def _late(seen: Seen, options: Options, judged: Mapping[Key, Judgement]) -> tuple[tuple[Operation, ...], ...]:
@@ -327,11 +339,19 @@ def undo(seen: Seen) -> Plan:
         stages.append(Stage("start managers", _alone(Operation("start", "source"))))
     stages.append(Stage("un-pause", _wave(_unpauses(seen))))
     stages.append(Stage("discard", tuple(map(tuple, _discards(seen, seen.copies.values())))))
-    made = [item for item in seen.target.namespaces.values() if item.origin and _ours(seen, item)]
+    made = [item for item in seen.target.namespaces.values() if seen.ours(item) and _is_ours_alone(seen, item)]
     stages.append(Stage("namespaces", _wave([Operation("remove namespace", "target", i.key) for i in made])))
     adopted = [i for i in seen.target.graph.items.values() if i.was_paused is not None and i.origin is None]
     stages.append(Stage("disown", _wave([Operation("disown", "target", item.key) for item in adopted])))
     return Plan((), stages=tuple(stage for stage in stages if stage.waves))
+
+
+def _is_ours_alone(seen: Seen, namespace: Item) -> bool:
+    """Whether a namespace that we made has nothing in it but our copies and what every namespace is born with."""
+    inside = (i for key, i in seen.target.graph.items.items() if key.namespace == namespace.key.name)
+    born = {("", "ConfigMap", "kube-root-ca.crt"), ("", "ServiceAccount", "default")}
+    others = (i for i in inside if not seen.ours(i) and (*i.key.group_kind, i.key.name) not in born)
+    return not namespace.deleting and not any(others)
 
 
 def _wave(operations: Sequence[Operation]) -> tuple[tuple[Operation, ...], ...]:

@@ -46,23 +46,24 @@ class Kind:
         return f"{self.kind}.{self.group}" if self.group else self.kind
 
 
-def _core(kind: str, plural: str, group: str = "", namespaced: bool = True) -> Kind:
+def core_kind(kind: str, plural: str, group: str = "", namespaced: bool = True) -> Kind:
+    """A kind that every API server has, at v1."""
     return Kind(group, kind, "v1", plural, namespaced, ("v1",))
 
 
-NAMESPACE = _core("Namespace", "namespaces", namespaced=False)
-SECRET = _core("Secret", "secrets")
-CONFIG_MAP = _core("ConfigMap", "configmaps")
-POD = _core("Pod", "pods")
-DEPLOYMENT = _core("Deployment", "deployments", "apps")
-LEASE = _core("Lease", "leases", "coordination.k8s.io")
-VALIDATING_WEBHOOKS = _core(
+NAMESPACE = core_kind("Namespace", "namespaces", namespaced=False)
+SECRET = core_kind("Secret", "secrets")
+CONFIG_MAP = core_kind("ConfigMap", "configmaps")
+POD = core_kind("Pod", "pods")
+DEPLOYMENT = core_kind("Deployment", "deployments", "apps")
+LEASE = core_kind("Lease", "leases", "coordination.k8s.io")
+VALIDATING_WEBHOOKS = core_kind(
     "ValidatingWebhookConfiguration",
     "validatingwebhookconfigurations",
     "admissionregistration.k8s.io",
     namespaced=False,
 )
-MUTATING_WEBHOOKS = _core(
+MUTATING_WEBHOOKS = core_kind(
     "MutatingWebhookConfiguration",
     "mutatingwebhookconfigurations",
     "admissionregistration.k8s.io",

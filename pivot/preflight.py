@@ -18,9 +18,9 @@ def findings(seen: Seen, options: Options, judged: Mapping[Key, Judgement]) -> t
     """A sentence for each: what is in the way, of which object, and what to do about it."""
     return (
         *_identity(seen),
-        *_other_target(seen),
+        *claimed_otherwise(seen),
         *_nothing(seen, options, judged),
-        *_refused(judged),
+        *refused(judged),
         *_providers(seen.source, seen.target),
         *_namespaces(seen, judged),
         *_destroyed(options, judged),
@@ -32,11 +32,17 @@ def _identity(seen: Seen) -> Iterator[str]:
         yield "source and target are the same cluster: give two different kubeconfigs"
 
 
-def _other_target(seen: Seen) -> Iterator[str]:
+def claimed_otherwise(seen: Seen) -> Iterator[str]:
+    """A sentence when the source is claimed for another target or for other namespaces."""
     if seen.claim and seen.claim.target and seen.claim.target != seen.target.identity:
         yield (
             f"the source is being moved to another cluster ({seen.claim.target}) by {seen.claim.holder}: "
             "end that pivot, or abort it, with its own target's kubeconfig"
+        )
+    elif seen.claim and seen.claim.pivot != seen.pivot:
+        yield (
+            f"a pivot of other namespaces of this source isn't ended ({seen.claim.pivot}, by {seen.claim.holder}): "
+            "run it again to its end, or abort it, with its own --namespace flags"
         )
 
 
@@ -52,7 +58,8 @@ def _nothing(seen: Seen, options: Options, judged: Mapping[Key, Judgement]) -> I
         )
 
 
-def _refused(judged: Mapping[Key, Judgement]) -> Iterator[str]:
+def refused(judged: Mapping[Key, Judgement]) -> Iterator[str]:
+    """A sentence for each reason for which objects are REFUSED, naming them."""
     grouped: dict[str, list[Key]] = defaultdict(list)
     for key, judgement in judged.items():
         if judgement.verdict is Verdict.REFUSED:

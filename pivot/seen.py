@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -39,9 +40,13 @@ class Options:
 
 @dataclass(frozen=True)
 class Marker:
-    """The hand-over, as the target remembers it. Its presence is the only evidence that the target is in charge."""
+    """The hand-over, as the target remembers it. Its presence is the only evidence that the target is in charge.
+
+    `number` counts the pivots of the same source and namespaces: one that lives on may be moved from again.
+    """
 
     source: str
+    number: int
     namespaces: tuple[str, ...]
     mode: Source
     state: str
@@ -51,6 +56,7 @@ class Marker:
         """The ConfigMap's data."""
         return {
             "source": self.source,
+            "number": str(self.number),
             "sourceName": source_name,
             "namespaces": json.dumps(self.namespaces),
             "mode": self.mode,
@@ -62,15 +68,17 @@ def marker_of(data: Mapping[str, str], uid: str) -> Marker:
     """The marker in a ConfigMap's data."""
     mode: Source = "keep" if data.get("mode") == "keep" else "destroyed-later"
     namespaces = tuple(json.loads(data.get("namespaces") or "[]"))
-    return Marker(data.get("source", ""), namespaces, mode, data.get("state", HANDED_OVER), uid)
+    number = int(data.get("number") or 1)
+    return Marker(data.get("source", ""), number, namespaces, mode, data.get("state", HANDED_OVER), uid)
 
 
 @dataclass(frozen=True)
 class Claim:
-    """Who moves this source, and where to: a Lease in the source."""
+    """Who moves this source, where to, and which pivot that is: a Lease in the source."""
 
     holder: str
     target: str
+    pivot: str
     version: str = ""
 
 
@@ -96,18 +104,38 @@ class Side:
 
 @dataclass(frozen=True)
 class Seen:
-    """Both sides, the marker, the claim."""
+    """Both sides, the marker, the claim; `pivot` is this pivot's own name (see `pivot_name`)."""
 
     source: Side
     target: Side
+    pivot: str
     marker: Marker | None = None
     claim: Claim | None = None
 
+    def ours(self, item: Item) -> bool:
+        """Whether it is a copy that this pivot made."""
+        return item.origin is not None and item.origin.pivot == self.pivot
+
     @cached_property
     def copies(self) -> Mapping[str, Item]:
-        """The copies of this source's objects that stand in the target, by the source object's UID."""
-        return {
-            item.origin.uid: item
-            for item in self.target.graph.items.values()
-            if item.origin and item.origin.source == self.source.identity
-        }
+        """The copies that this pivot made, by the source object's UID."""
+        items = self.target.graph.items.values()
+        return {item.origin.uid: item for item in items if item.origin and self.ours(item)}
+
+
+def marker_name(source: str, namespaces: tuple[str, ...]) -> str:
+    """The name of the marker of a source's identity and the namespaces that are moved."""
+    scope = "|".join((source, *sorted(namespaces)))
+    return f"bootstrapper-pivot-{hashlib.sha256(scope.encode()).hexdigest()[:12]}"
+
+
+def pivot_number(marker: Marker | None) -> int:
+    """Which pivot of this source and these namespaces it is: a new one begins when the one before is done."""
+    if marker is None:
+        return 1
+    return marker.number + 1 if marker.state == DONE and marker.mode == "keep" else marker.number
+
+
+def pivot_name(source: str, namespaces: tuple[str, ...], marker: Marker | None) -> str:
+    """The name of this pivot, the same from any machine."""
+    return f"{marker_name(source, namespaces)}.{pivot_number(marker)}"

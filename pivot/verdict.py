@@ -186,9 +186,14 @@ class _Court:
 
     def _taken(self, item: Item) -> str:
         other = self.seen.target.get(item.key)
-        if other is None or (other.origin and other.origin.source == self.seen.source.identity):
+        if other is None or self.seen.ours(other) or not item.key.namespace or item.key in self.global_hierarchy:
             return ""
-        if not item.key.namespace or item.key in self.global_hierarchy or other.essence == item.essence:
+        copied = self._travels(item.key)[0] is Verdict.COPY
+        if copied and other.origin and other.origin.uid == item.uid:
+            return ""  # an earlier pivot took it along
+        if item.pausable and not other.paused and not copied:
+            return "the target has an object of that name, and it is active there: rename or remove one of the two"
+        if other.essence == item.essence:
             return ""
         return "the target has another object of that name: rename or remove one of the two"
 

@@ -14,7 +14,7 @@ def mismatches(seen: Seen, judged: Mapping[Key, Judgement], travelling: Iterable
     """A sentence for each copy that was made from what the source says now and says something else all the same."""
     for key in travelling:
         item, copy = seen.source.graph.items[key], seen.target.get(key)
-        if copy is None or copy.origin is None or copy.origin.source != seen.source.identity or copy.deleting:
+        if copy is None or copy.origin is None or not seen.ours(copy) or copy.deleting:
             continue
         if copy.origin.uid != item.uid or copy.origin.digest != item.digest:
             continue
@@ -66,12 +66,3 @@ def lacks_owners(seen: Seen, judgement: Judgement, copy: Item) -> bool:
     uids = {name: owner.uid for name in names if (owner := seen.target.get(name)) and not owner.deleting}
     wanted, _ = wanted_owners(seen, judgement, uids)
     return not {ref["uid"] for ref in wanted} <= {ref.get("uid") for ref in copy.owners}
-
-
-def unresolved(seen: Seen, judged: Mapping[Key, Judgement], travelling: Iterable[Key]) -> Iterator[str]:
-    """A sentence for each ownerReference of a copy that names nothing in the target."""
-    for key in travelling:
-        copy = seen.target.get(key)
-        for reference in copy.owners if copy else ():
-            if reference.get("uid") not in seen.target.graph.by_uid:
-                yield f"{key} names an owner that isn't in the target: {reference.get('kind')} {reference.get('name')}"

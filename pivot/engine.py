@@ -1,0 +1,295 @@
+"""The way in: look, plan, do the first stage, look again, until nothing is left. See `plan.py` for why."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+from pivot import report as tell
+from pivot.claim import Hold
+from pivot.errors import AnotherMover, PivotError, PreflightRefused, Stalled, TooLate, VerificationFailed
+from pivot.execute import Executor, LookAgain
+from pivot.managers import DeploymentManagers
+from pivot.meter import Metered
+from pivot.objects import Item
+from pivot.observe import Discovery, discover, observe
+from pivot.plan import Plan, Stage, plan, undo
+from pivot.ports import Clock, Cluster, Managers, Progress, Report
+from pivot.preflight import claimed_otherwise
+from pivot.seen import DONE, Claim, Options, Seen
+
+#: Seconds between two looks while waiting: short first, then patient.
+POLL = (0.2, 0.5, 1.0, 2.0)
+#: How often the same stage with the same operations may be needed before we say that somebody works against us.
+REPEATS = 5
+
+
+def _nobody(_: str) -> bool:
+    return False
+
+
+@dataclass
+class Pivot:
+    """A move of all objects from `source` to `target`.
+
+    `source_managers` and `target_managers` default to provider Deployments. `gone` tells of another mover's name
+    whether it is known to be dead.
+    """
+
+    source: Cluster
+    target: Cluster
+    options: Options
+    clock: Clock
+    report: Report
+    source_managers: Managers | None = None
+    target_managers: Managers | None = None
+    gone: Callable[[str], bool] = _nobody
+
+    def __post_init__(self) -> None:
+        self._from, self._to = Metered(self.source), Metered(self.target)
+        self._managers = self.source_managers or DeploymentManagers(self._from)
+        self._managers_there = self.target_managers or DeploymentManagers(self._to)
+        self._proof = tell.Proof("", self.source.name, self.target.name, "source")
+        self._began = self.clock.now()
+        self._unsure = False
+
+    # -- what callers ask
+
+    def plan(self) -> Plan:
+        """What a run would do now. Reads only; what is in the way stands in the plan's findings."""
+        return plan(self._look(), self.options)
+
+    def status(self) -> tell.Status:
+        """Who is in charge and how far it is. Reads only."""
+        seen = self._look()
+        return tell.status_of(seen, plan(seen, self.options))
+
+    def run(self) -> tell.Proof:
+        """Move everything; the same call goes on where an earlier one was killed.
+
+        Before the hand-over an error undoes what was done (the source is un-paused and whole again), unless an API
+        server doesn't answer; a kill or an interrupt undoes nothing.
+
+        Raises:
+            PreflightRefused, TargetRefused, SourceRefused, VerificationFailed, AnotherMover, Stalled, Unavailable.
+        """
+        seen = self._look()
+        first = plan(seen, self.options)
+        if not first.stages and not first.findings and not first.mismatches:
+            return self._prove(seen, first)
+        if first.findings and not tell.status_of(seen, first).begun:
+            raise _refusal(first)
+        hold = self._claim(seen)
+        try:
+            return self._drive(hold)
+        except AnotherMover:
+            raise  # what stands is theirs now
+        except PivotError as error:
+            self._give_up(hold, error)
+            raise
+
+    def abort(self) -> None:
+        """Undo everything, before the hand-over; may be repeated, from any machine.
+
+        Raises:
+            TooLate: the target is in charge. AnotherMover: a run is under way.
+        """
+        seen = self._look(whole=True)
+        _refuse_when_late(seen)
+        if seen.marker and not tell.status_of(seen, Plan(())).begun_anew:
+            raise _too_late(seen)
+        hold = self._claim(seen)
+        self._undo(hold)
+        hold.release()
+
+    # -- how it goes
+
+    @cached_property
+    def _found(self) -> Discovery:
+        return discover(self._from, self._to)
+
+    def _look(self, whole: bool = False) -> Seen:
+        return observe(self._from, self._to, self.options, self._managers, self._found, whole)
+
+    def _claim(self, seen: Seen) -> Hold:
+        """Claim the source for this pivot; one that is claimed for another target or other namespaces stays so."""
+        if other := tuple(claimed_otherwise(seen)):
+            raise PreflightRefused("another pivot of this source isn't ended", other)
+        claim = Claim(self.options.holder, seen.target.identity, seen.pivot)
+        hold = Hold(self._from, claim, self.clock, self.gone)
+        hold.acquire()
+        return hold
+
+    def _drive(self, hold: Hold) -> tell.Proof:
+        """Stage after stage, each from a new look."""
+        needed: Counter[Stage] = Counter()
+        while True:
+            seen = self._look()
+            now = plan(seen, self.options)
+            if now.findings or now.mismatches:
+                raise _refusal(now)
+            if not now.stages:
+                return self._end(hold, seen, now)
+            stage = now.stages[0]
+            needed[stage] += 1
+            if stage.waves and needed[stage] > REPEATS:
+                raise _working_against_us(stage)
+            if stage.name == "hand over":
+                self._note_proof(seen, now)
+                self._unsure = True
+            self._do(stage, seen, now, hold)
+            self._unsure = False
+
+    def _end(self, hold: Hold, seen: Seen, now: Plan) -> tell.Proof:
+        """The claim on a source that will be destroyed stays: it tells everybody else where the objects went."""
+        if seen.marker and seen.marker.mode == "keep":
+            hold.release()
+        return self._prove(seen, now)
+
+    def _do(self, stage: Stage, seen: Seen, now: Plan, hold: Hold) -> None:
+        judged = {judgement.key: judgement for judgement in now.judgements}
+        executor = Executor(self._from, self._to, self._managers, seen, self.options, judged)
+        try:
+            for number, wave in enumerate(stage.waves, 1):
+                self.report(_progress(stage, number))
+                executor.wave(wave, hold.beat)
+        except LookAgain as error:
+            self.report(Progress(stage.name, "looking again", str(error)))
+            self.clock.sleep(POLL[0])
+        self._wait(stage, hold)
+
+    def _wait(self, stage: Stage, hold: Hold) -> None:
+        """Until what the stage began has happened.
+
+        Raises:
+            Stalled: nothing changes any more.
+        """
+        if stage.name == "barrier":
+            self._until(stage.name, self._barrier, hold)
+        elif stage.name == "fence":
+            self._until(stage.name, lambda: _still("running", self._managers.running()), hold)
+        elif stage.name in ("start managers", "unfence"):
+            self._until(stage.name, lambda: _still("starting", self._managers.starting()), hold)
+        elif stage.name == "resume classes":
+            self._until(stage.name, self._unreconciled, hold)
+
+    def _barrier(self) -> tuple[str, ...]:
+        stages = plan(self._look(), self.options).stages
+        return stages[0].waits if stages and stages[0].name == "barrier" else ()
+
+    def _unreconciled(self) -> tuple[str, ...]:
+        """ClusterClasses that the target's managers haven't reconciled; without managers nobody is waited for."""
+        if not self._managers_there.running():
+            return ()
+        seen = self._look()
+        mine = [item for item in seen.copies.values() if item.key.kind == "ClusterClass"]
+        return tuple(f"{item.key} isn't reconciled in the target yet" for item in mine if not _reconciled(item))
+
+    def _until(self, stage: str, waits: Callable[[], tuple[str, ...]], hold: Hold) -> None:
+        began = changed = self.clock.now()
+        before: tuple[str, ...] = ()
+        polls = 0
+        while left := waits():
+            hold.beat()
+            now = self.clock.now()
+            if left != before:
+                before, changed = left, now
+            elif now - changed > self.options.stall:
+                raise Stalled(left[0], f"nothing has changed for {now - changed:.0f} s", "see its manager's log")
+            more = f" (and {len(left) - 1} more)" if len(left) > 1 else ""
+            self.report(Progress(stage, f"waiting: {left[0]}{more}", since=now - began))
+            self.clock.sleep(POLL[min(polls, len(POLL) - 1)])
+            polls += 1
+
+    # -- the way back
+
+    def _give_up(self, hold: Hold, error: PivotError) -> None:
+        """Undo, where that is safe; else say how to go on.
+
+        A hand-over without an answer may have happened, or happen yet: then nothing is undone.
+        """
+        if self._unsure and not error.permanent:
+            error.hint = "whether the target is in charge isn't known: run the same command again"
+            return
+        try:
+            self._undo(hold)
+            hold.release()
+            error.hint = error.hint or "the source is as it was: run the same command again when that is mended"
+        except TooLate:
+            error.hint = error.hint or "the target is in charge: run the same command again to end the pivot"
+        except PivotError as second:
+            error.hint = f"run the same command again, or `pivot abort` (undoing failed too: {second})"
+
+    def _undo(self, hold: Hold) -> None:
+        needed: Counter[Stage] = Counter()
+        while True:
+            seen = self._look(whole=True)
+            _refuse_when_late(seen)
+            now = undo(seen)
+            if not now.stages:
+                return
+            needed[now.stages[0]] += 1
+            if needed[now.stages[0]] > REPEATS:
+                raise _working_against_us(now.stages[0])
+            self._do(now.stages[0], seen, now, hold)
+
+    # -- what it proves
+
+    def _note_proof(self, seen: Seen, now: Plan) -> None:
+        compared, equal, owners = tell.checked(seen, now)
+        table = tell.counts(now.judgements)
+        self._proof = replace(self._proof, counts=table, compared=compared, equal=equal, owners=owners)
+
+    def _prove(self, seen: Seen, now: Plan) -> tell.Proof:
+        return replace(
+            self._proof,
+            pivot=seen.pivot,
+            in_charge=now.in_charge,
+            seconds=self.clock.now() - self._began,
+            reads=self._from.reads + self._to.reads,
+            writes=self._from.writes + self._to.writes,
+        )
+
+
+def _progress(stage: Stage, wave: int) -> Progress:
+    operations = stage.waves[wave - 1]
+    of = f", wave {wave} of {len(stage.waves)}" if len(stage.waves) > 1 else ""
+    names = str(operations[0]) if len(operations) == 1 else f"{len(operations)} objects"
+    return Progress(stage.name, f"{stage.name}{of}: {names}")
+
+
+def _still(what: str, names: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(f"manager {name} is still {what}" for name in names)
+
+
+def _reconciled(cluster_class: Item) -> bool:
+    observed = (cluster_class.body.get("status") or {}).get("observedGeneration")
+    return observed is not None and int(observed) >= cluster_class.generation
+
+
+def _refusal(now: Plan) -> PivotError:
+    if now.mismatches:
+        what = f"{len(now.mismatches)} copies in the target aren't what the source says"
+        return VerificationFailed(what, "; ".join(now.mismatches[:5]))
+    what = "the pivot can't begin" if now.in_charge == "source" else "the source can't be retired"
+    return PreflightRefused(what, now.findings)
+
+
+def _refuse_when_late(seen: Seen) -> None:
+    if seen.marker and seen.marker.state != DONE:
+        raise _too_late(seen)
+
+
+def _too_late(seen: Seen) -> TooLate:
+    return TooLate(
+        f"{seen.target.name} is in charge already",
+        "the hand-over is done: what the source says isn't true any more",
+        "run the pivot again to end it; to go back, pivot from there to here",
+    )
+
+
+def _working_against_us(stage: Stage) -> PivotError:
+    what = f"{stage.operations[0]}: needed again and again"
+    return Stalled(what, "somebody else undoes it (a GitOps tool, an operator, a webhook)", "stop that, then run again")

@@ -1,0 +1,142 @@
+"""Look at both clusters: one discovery a side, one paged LIST a kind. Reads only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from pivot import claim
+from pivot.errors import NotFound
+from pivot.graph import Graph
+from pivot.objects import CLUSTERCTL_LABEL, PROVIDER, Item, Key, item_of
+from pivot.ports import CONFIG_MAP, NAMESPACE, SECRET, Cluster, Kind, Managers, Object
+from pivot.ports import core_kind as core
+from pivot.seen import Marker, Options, Seen, Side, marker_name, marker_of, pivot_name
+from pivot.verdict import ALWAYS, movable
+
+#: Where marker and claim live: every cluster has it.
+HOME = "kube-system"
+#: Core kinds that don't move, but may hang below a Cluster and would be lost with it: seen, so that they are refused.
+WATCHED = (
+    core("Pod", "pods"),
+    core("Service", "services"),
+    core("ServiceAccount", "serviceaccounts"),
+    core("PersistentVolumeClaim", "persistentvolumeclaims"),
+    core("Deployment", "deployments", "apps"),
+    core("DaemonSet", "daemonsets", "apps"),
+    core("StatefulSet", "statefulsets", "apps"),
+    core("Job", "jobs", "batch"),
+    core("CronJob", "cronjobs", "batch"),
+    core("Role", "roles", "rbac.authorization.k8s.io"),
+    core("RoleBinding", "rolebindings", "rbac.authorization.k8s.io"),
+)
+
+#: LISTs in flight at once: more only makes the API server encode large answers side by side.
+LISTS = 4
+
+Kinds = dict[tuple[str, str], Kind]
+
+
+@dataclass(frozen=True)
+class Discovery:
+    """What doesn't change during a run: the kinds of both sides, at a version that both serve where there is one."""
+
+    source: Kinds
+    target: Kinds
+    source_identity: str
+    target_identity: str
+
+
+def discover(source: Cluster, target: Cluster) -> Discovery:
+    """One discovery a side."""
+    ours, theirs = _kinds(source), _kinds(target)
+    for name in ours.keys() & theirs.keys():
+        version = _common(ours[name], theirs[name])
+        if version:
+            ours[name], theirs[name] = ours[name].at(version), theirs[name].at(version)
+    return Discovery(ours, theirs, source.identity(), target.identity())
+
+
+def _kinds(cluster: Cluster) -> Kinds:
+    return {(kind.group, kind.kind): kind for kind in (SECRET, CONFIG_MAP, *WATCHED, *cluster.kinds())}
+
+
+def _common(source: Kind, target: Kind) -> str | None:
+    """The version to read, write and compare at: the source's stored one, the target's stored one, any other."""
+    wanted = (source.version, target.version, *source.served)
+    return next((version for version in wanted if version in source.served and version in target.served), None)
+
+
+def observe(
+    source: Cluster, target: Cluster, options: Options, managers: Managers, found: Discovery, whole: bool = False
+) -> Seen:
+    """Everything that `plan` asks about, as it is now. The source is looked at last: it may still change.
+
+    `whole` looks in the target at kinds that don't move, too: what `undo` needs to know of a namespace.
+
+    Raises:
+        Unavailable, Refused: an API server doesn't answer, or not to us.
+    """
+    moving = {name for name, kind in found.source.items() if _travels(name, kind)}
+    there = [kind for name, kind in found.target.items() if whole or name in moving]
+    theirs = _look(target, there, options.parallel)
+    their_namespaces = _namespaces(target)
+    marker = read_marker(target, found.source_identity, options)
+    ours = _look(source, found.source.values(), options.parallel)
+    return Seen(
+        Side(
+            source.name,
+            found.source_identity,
+            found.source,
+            Graph(ours),
+            _namespaces(source),
+            managers.running(),
+            managers.stopped(),
+        ),
+        Side(target.name, found.target_identity, found.target, Graph(theirs), their_namespaces),
+        pivot_name(found.source_identity, options.namespaces, marker),
+        marker,
+        claim.read(source),
+    )
+
+
+def _travels(name: tuple[str, str], kind: Kind) -> bool:
+    return movable(kind) or name in ALWAYS or name == PROVIDER or CLUSTERCTL_LABEL in kind.labels
+
+
+def _look(cluster: Cluster, kinds: Iterable[Kind], parallel: int) -> Mapping[Key, Item]:
+    if parallel == 1:
+        lists = [_list(cluster, kind) for kind in kinds]
+    else:
+        with ThreadPoolExecutor(min(parallel, LISTS)) as pool:
+            lists = list(pool.map(lambda kind: _list(cluster, kind), kinds))
+    return {item.key: item for items in lists for item in items}
+
+
+def _list(cluster: Cluster, kind: Kind) -> list[Item]:
+    """All objects of a kind; of kinds that don't move, only what tells who they are."""
+    keep = movable(kind) or (kind.group, kind.kind) in (*ALWAYS, PROVIDER)
+    try:
+        return [item_of(body if keep or _labelled(body) else _slim(body), kind) for body in cluster.list(kind)]
+    except NotFound:
+        return []
+
+
+def _labelled(body: Object) -> bool:
+    return any(key.startswith(CLUSTERCTL_LABEL) for key in body["metadata"].get("labels") or {})
+
+
+def _slim(body: Object) -> Object:
+    return {"apiVersion": body.get("apiVersion"), "kind": body.get("kind"), "metadata": body["metadata"]}
+
+
+def _namespaces(cluster: Cluster) -> Mapping[str, Item]:
+    items = (item_of(body, NAMESPACE) for body in cluster.list(NAMESPACE))
+    return {item.key.name: item for item in items}
+
+
+def read_marker(target: Cluster, source: str, options: Options) -> Marker | None:
+    """The marker of this source and these namespaces in the target."""
+    body = target.get(CONFIG_MAP, HOME, marker_name(source, options.namespaces))
+    return marker_of(body.get("data") or {}, body["metadata"]["uid"]) if body else None
