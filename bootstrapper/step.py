@@ -14,6 +14,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
@@ -97,6 +98,16 @@ class Event:
 
 
 Report = Callable[[Event], None]
+
+#: Where the words of the step that is being closed in this thread go.
+_listener: ContextVar[Callable[[str], None] | None] = ContextVar("listener", default=None)
+
+
+def say(text: str) -> None:
+    """What a long `close()` is at, for the operator's eyes; nobody listens outside a run."""
+    listener = _listener.get()
+    if listener is not None:
+        listener(text)
 
 
 def flat(items: Sequence[Item]) -> list[Step]:
@@ -221,6 +232,7 @@ class Runner:
         first = wait.closed_at is None
         if wait.closed_at is not None and self.clock.now() - wait.closed_at < CLOSE_AGAIN:
             return
+        token = _listener.set(lambda text: self._tell(step, "waiting", text, wait.start))
         try:
             step.close()
         except EXPLAINED as error:
@@ -228,6 +240,8 @@ class Runner:
                 raise
             wait.told = str(error)
             self._tell(step, "waiting", wait.told, wait.start)
+        finally:
+            _listener.reset(token)
         wait.closed_at = self.clock.now()
         if first:  # what it began shows only from now on, however long it took itself
             wait.changed = wait.closed_at

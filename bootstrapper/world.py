@@ -11,17 +11,23 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 import pivot.ports
-from bootstrapper.config import ManagementCluster
+from bootstrapper.config import ClusterRequest, ManagementCluster
 from bootstrapper.step import Cause, Clock
 
 #: A Kubernetes object as its API server gives it.
 Object = dict[str, Any]
+# `Cluster.list` hides the builtin within the class.
+Objects = list[Object]
 
 
 class Cluster(pivot.ports.Cluster, Protocol):
     """An API server. Adds to the pivot's port what installing needs."""
 
     server: str
+
+    def patient(self, seconds: float) -> Cluster:
+        """The same API server; a request whose answer is transient is repeated for so long."""
+        ...
 
     def alive(self) -> None:
         """Return when the API server answers and says it is ready.
@@ -39,10 +45,12 @@ class Cluster(pivot.ports.Cluster, Protocol):
         """Server-side apply of one object, as field manager `bootstrapper`, taking over fields in conflict."""
         ...
 
-    def find(
-        self, api_version: str, kind: str, namespace: str | None = None, labels: str | None = None
-    ) -> list[Object]:
+    def find(self, api_version: str, kind: str, namespace: str | None = None, labels: str | None = None) -> Objects:
         """All objects of a kind; none when the API server doesn't know the kind."""
+        ...
+
+    def names(self, api_version: str, kind: str) -> set[tuple[str, str]]:
+        """(namespace or "", name) of all objects of a kind; their bodies aren't sent. None when it isn't known."""
         ...
 
     def one(self, api_version: str, kind: str, namespace: str | None, name: str) -> Object | None:
@@ -92,15 +100,15 @@ class Backend(Protocol):
 class Infrastructure(Protocol):
     """What lies below the machines of one infrastructure provider, as far as this machine can reach it."""
 
-    def findings(self, config: ManagementCluster) -> list[Finding]:
+    def findings(self, config: ClusterRequest) -> list[Finding]:
         """What is unfit here for this provider."""
         ...
 
-    def unprepared(self, config: ManagementCluster) -> str | None:
+    def unprepared(self, request: ClusterRequest) -> str | None:
         """What must be there before the first machine can be made, as one sentence (images in the engine, say)."""
         ...
 
-    def prepare(self, config: ManagementCluster) -> None:
+    def prepare(self, request: ClusterRequest) -> None:
         """Make it so."""
         ...
 
@@ -131,6 +139,10 @@ class Infrastructure(Protocol):
 
 class Bundle(Protocol):
     """The parts: see `bootstrapper.adapters.layout.Layout`."""
+
+    def version(self, kind: str, name: str) -> str:
+        """The version of an artifact (`components`, `core/cluster-api`)."""
+        ...
 
     def text(self, components: str, file: str) -> str:
         """A file (`core-components.yaml`) of a components artifact (`core/cluster-api`)."""

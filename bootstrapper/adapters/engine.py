@@ -44,6 +44,7 @@ class Container:
     status: str = "running"
     out_of_memory: bool = False
     restarts: int = 0
+    id: str = ""
 
 
 @dataclass(frozen=True)
@@ -175,6 +176,7 @@ class Engine:
             str(state.get("Status", "")),
             bool(state.get("OOMKilled")),
             int(item.get("RestartCount", 0)),
+            str(item["Id"]),
         )
 
     @_ours

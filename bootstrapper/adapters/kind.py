@@ -43,6 +43,8 @@ class KindBackend:
         self._bundle = bundle
         self._folder = folder
         self._image = f"{NODE_IMAGE}:{kubernetes_version}"
+        # What was read from a finished node container, by its ID: it doesn't change while the container lives.
+        self._finished: dict[str, str] = {}
 
     def gap(self, name: str) -> str | None:
         """Why the bootstrap cluster can't be used yet."""
@@ -50,9 +52,7 @@ class KindBackend:
         if node is None:
             return f"there is no bootstrap cluster {name} on this machine"
         if not node.running:
-            return (
-                f"node container {node.name} of the bootstrap cluster is stopped (exit code {node.exit_code})"
-            )
+            return f"node container {node.name} of the bootstrap cluster is stopped (exit code {node.exit_code})"
         if not self._ready(node):
             return f"bootstrap cluster {name} isn't finished: kubeadm hasn't ended on {node.name}"
         return None
@@ -83,8 +83,12 @@ class KindBackend:
         node = self._node(name)
         if node is None or not node.running or not self._ready(node):
             return None
-        code, text = self._engine.execute(node.name, ["cat", ADMIN])
-        return self._reachable(node, text) if code == 0 else None
+        if node.id not in self._finished:
+            code, text = self._engine.execute(node.name, ["cat", ADMIN])
+            if code != 0:
+                return None
+            self._finished[node.id] = self._reachable(node, text)
+        return self._finished[node.id]
 
     def missing_images(self, name: str, images: Sequence[str]) -> str | None:
         """Which images the node lacks, as a sentence."""
@@ -128,7 +132,7 @@ class KindBackend:
         return MARK in self._engine.mounts(node.name)
 
     def _ready(self, node: Container) -> bool:
-        return self._engine.execute(node.name, ["test", "-e", READY])[0] == 0
+        return node.id in self._finished or self._engine.execute(node.name, ["test", "-e", READY])[0] == 0
 
     def _finish_or_redo(self, name: str, node: Container) -> None:
         answers, _ = self._engine.execute(

@@ -11,7 +11,7 @@ import contextlib
 import functools
 import json
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import quote
 
@@ -19,6 +19,7 @@ import tenacity
 import yaml
 
 from bootstrapper.errors import ConfigError, LostContact
+from bootstrapper.world import Cluster
 from pivot import errors as failure
 from pivot.ports import NAMESPACE, Kind
 
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
 Object = dict[str, Any]
 # `KubeCluster.list` hides the builtin within the class.
 Objects = list[Object]
-Patches = list[Any]
 FIELD_MANAGER = "bootstrapper"
 #: Objects a page of a LIST: large enough to be few requests, small enough for one answer.
 PAGE = 500
@@ -38,24 +38,29 @@ POOL = 32
 TIMEOUT = (3.0, 30.0)
 
 CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
+JSON = "application/json"
+#: "Receiving resources as ... PartialObjectMetadata" in the Kubernetes API concepts.
+METADATA_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 PATCH_TYPES = {"merge": "application/merge-patch+json", "json": "application/json-patch+json"}
 
 
-@functools.lru_cache(maxsize=32)
-def connect(kubeconfig: str, name: str) -> KubeCluster:
-    """The API server of a kubeconfig (YAML text); the same text gives the same client.
+def connect(kubeconfig: str, name: str) -> Cluster:
+    """The API server of a kubeconfig (YAML text), called `name` in messages; the same text gives the same client.
 
     Raises:
         ConfigError: the text is no kubeconfig.
     """
+    return _connect(kubeconfig, name)
+
+
+@functools.lru_cache(maxsize=32)
+def _connect(kubeconfig: str, name: str) -> KubeCluster:
     import kubernetes.config
     from kubernetes.client import ApiClient, Configuration
 
     configuration = Configuration()
     try:
-        kubernetes.config.load_kube_config_from_dict(
-            yaml.safe_load(kubeconfig), client_configuration=configuration
-        )
+        kubernetes.config.load_kube_config_from_dict(yaml.safe_load(kubeconfig), client_configuration=configuration)
     except (kubernetes.config.ConfigException, yaml.YAMLError, TypeError, KeyError) as error:
         raise ConfigError(f"the kubeconfig of {name} can't be read", str(error)) from None
     configuration.retries = False  # the only retries are ours
@@ -77,7 +82,7 @@ class KubeCluster:
         self.name = name
         self.server: str = client.configuration.host
 
-    def patient(self, seconds: float) -> KubeCluster:
+    def patient(self, seconds: float) -> Cluster:
         """The same API server, with another patience."""
         other = KubeCluster(self._client, self.name, seconds)
         other._kinds = self._kinds
@@ -112,16 +117,14 @@ class KubeCluster:
 
     def create(self, kind: Kind, obj: Object) -> Object:
         """Create an object as it stands; the answer is what the API server made of it."""
-        return self._call(
-            "POST", _path(kind, obj["metadata"].get("namespace")), obj, {"fieldManager": FIELD_MANAGER}
-        )
+        return self._call("POST", _path(kind, obj["metadata"].get("namespace")), obj, {"fieldManager": FIELD_MANAGER})
 
     def patch(
         self,
         kind: Kind,
         namespace: str | None,
         name: str,
-        patch: Mapping[str, Any] | Patches,
+        patch: Mapping[str, Any] | Sequence[Any],
         *,
         type: Literal["merge", "json"] = "merge",  # noqa: A002 - the API's own word
         subresource: str | None = None,
@@ -150,9 +153,7 @@ class KubeCluster:
         try:
             self._send("GET", "/readyz", None, {}, None)
         except failure.PivotError as error:
-            raise LostContact(
-                f"the API server of {self.name} ({self.server}) isn't ready", str(error)
-            ) from None
+            raise LostContact(f"the API server of {self.name} ({self.server}) isn't ready", str(error)) from None
 
     def kind(self, api_version: str, kind: str) -> Kind | None:
         """The kind as this API server knows it, None when it doesn't (yet)."""
@@ -170,9 +171,7 @@ class KubeCluster:
         query = {"fieldManager": FIELD_MANAGER, "force": "true"}
         return self._call("PATCH", path, obj, query, "application/apply-patch+yaml")
 
-    def find(
-        self, api_version: str, kind: str, namespace: str | None = None, labels: str | None = None
-    ) -> Objects:
+    def find(self, api_version: str, kind: str, namespace: str | None = None, labels: str | None = None) -> Objects:
         """All objects of a kind; none when the kind isn't known here."""
         known = self.kind(api_version, kind)
         if known is None:
@@ -181,6 +180,14 @@ class KubeCluster:
             return [*self.list(known, namespace, labels)]
         except failure.NotFound:
             return []
+
+    def names(self, api_version: str, kind: str) -> set[tuple[str, str]]:
+        """(namespace or "", name) of all objects of a kind, asked for as PartialObjectMetadata."""
+        known = self.kind(api_version, kind)
+        if known is None:
+            return set()
+        found = self._pages(_path(known, None), {}, METADATA_ONLY)
+        return {(m.get("namespace", ""), m["name"]) for m in (item["metadata"] for item in found)}
 
     def one(self, api_version: str, kind: str, namespace: str | None, name: str) -> Object | None:
         """One object by its name; None when it or its kind isn't there."""
@@ -212,12 +219,12 @@ class KubeCluster:
         with self._lock:
             self._kinds.update(kinds)
 
-    def _pages(self, path: str, query: Mapping[str, str]) -> Iterator[Object]:
+    def _pages(self, path: str, query: Mapping[str, str], accept: str = JSON) -> Iterator[Object]:
         given: set[str] = set()
         token = ""
         while True:
             try:
-                page = self._call("GET", path, None, {**query, "limit": str(PAGE), "continue": token})
+                page = self._call("GET", path, None, {**query, "limit": str(PAGE), "continue": token}, accept=accept)
             except _Expired:
                 token = ""
                 continue
@@ -236,6 +243,7 @@ class KubeCluster:
         body: object = None,
         query: Mapping[str, str] | None = None,
         content_type: str | None = None,
+        accept: str = JSON,
     ) -> Object:
         """One operation: asked again while the answer is transient and the patience lasts."""
         operation = tenacity.Retrying(
@@ -244,14 +252,20 @@ class KubeCluster:
             stop=tenacity.stop_after_delay(self._patience),
             reraise=True,
         )
-        return operation(self._json, method, path, body, query or {}, content_type)
+        return operation(self._json, method, path, body, query or {}, content_type, accept)
 
     def _json(self, *request: Any) -> Object:
         data = self._send(*request)
         return dict(json.loads(data)) if data else {}
 
     def _send(
-        self, method: str, path: str, body: object, query: Mapping[str, str], content_type: str | None
+        self,
+        method: str,
+        path: str,
+        body: object,
+        query: Mapping[str, str],
+        content_type: str | None,
+        accept: str = JSON,
     ) -> bytes:
         import urllib3.exceptions
         from kubernetes.client.exceptions import ApiException

@@ -145,6 +145,10 @@ class Layout:
         except OSError:
             return -1
 
+    def version(self, kind: str, name: str) -> str:
+        """The version of an artifact; BundleError when it isn't there."""
+        return self.artifact(kind, name).version
+
     def text(self, components: str, file: str) -> str:
         """A file (as `core-components.yaml`) of a `components` artifact (as `core/cluster-api`)."""
         return self.read(self.artifact("components", components).file(file).digest).decode()

@@ -91,6 +91,11 @@ def certificate(secret: Object) -> x509.Certificate:
     return x509.load_pem_x509_certificate(_content(secret, "tls.crt"))
 
 
+def issued_at(secret: Object) -> datetime:
+    """When the certificate in a Secret of ours was made (UTC). Raises ValueError: there is none to be read."""
+    return certificate(secret).not_valid_before_utc + _SKEW
+
+
 def authorities(secret: Object, now: datetime) -> list[x509.Certificate]:
     """The CAs in a Secret that haven't expired. Raises ValueError: they can't be read."""
     found = x509.load_pem_x509_certificates(_content(secret, "ca.crt"))

@@ -1,0 +1,60 @@
+"""What Cluster API's objects say, read from their JSON. Pure.
+
+Conditions follow the v1beta2 contract: `status.conditions` as metav1.Condition, one `Available` or `Ready` that sums up
+the others and whose message lists what is wrong (CAPI proposal 20240916-improve-status-in-CAPI-resources).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+Object = dict[str, Any]
+
+CORE = "cluster.x-k8s.io/v1beta2"
+CLUSTER = (CORE, "Cluster")
+MACHINE = (CORE, "Machine")
+MACHINE_DEPLOYMENT = (CORE, "MachineDeployment")
+CONTROL_PLANE_GROUP = "controlplane.cluster.x-k8s.io/v1beta2"
+KUBEADM_CONTROL_PLANE = (CONTROL_PLANE_GROUP, "KubeadmControlPlane")
+CLUSTER_LABEL = "cluster.x-k8s.io/cluster-name"
+#: Providers look at an object again when any of its annotations changes.
+NUDGE = "bootstrapper.dev/nudge"
+
+
+def condition(obj: Object, kind: str) -> Object | None:
+    """The condition of this type, None when the object hasn't got it yet."""
+    return next((c for c in obj.get("status", {}).get("conditions", []) if c["type"] == kind), None)
+
+
+def is_true(obj: Object, kind: str) -> bool:
+    """Whether the condition is there and True."""
+    found = condition(obj, kind)
+    return found is not None and found["status"] == "True"
+
+
+def lacking(obj: Object, kind: str) -> str | None:
+    """Why the condition isn't True, as one line; None when it is."""
+    found = condition(obj, kind)
+    if found is None:
+        return f"no controller has set {kind} yet"
+    if found["status"] == "True":
+        return None
+    return one_line(found.get("message", "")) or f"{kind} is {found['status']} ({found.get('reason', 'no reason')})"
+
+
+def one_line(message: str) -> str:
+    """A condition's message, which may be a nested list, on one line."""
+    lines = [line.strip().removeprefix("* ").strip() for line in message.splitlines()]
+    return "; ".join(line for line in lines if line)
+
+
+def title(obj: Object) -> str:
+    """An object's kind and name as messages call it: `Machine default/mgmt-x7k2p`."""
+    metadata = obj["metadata"]
+    space = metadata.get("namespace")
+    return f"{obj['kind']} {space}/{metadata['name']}" if space else f"{obj['kind']} {metadata['name']}"
+
+
+def is_managed_by_topology(cluster: Object) -> bool:
+    """Whether a ClusterClass makes the cluster's objects."""
+    return "topology" in cluster.get("spec", {})

@@ -1,0 +1,238 @@
+"""The command line: parses, prints, turns errors into exit codes; decides nothing.
+
+Heavy modules are imported inside the commands, so that `--help` answers at once.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from bootstrapper.errors import EXPLAINED
+from bootstrapper.settings import STALL, Settings
+
+if TYPE_CHECKING:
+    from bootstrapper.config import ManagementCluster
+
+#: Exit code after Ctrl-C.
+INTERRUPTED = 130
+
+FILE = click.Path(exists=False, dir_okay=False, path_type=Path)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout; JSON lines for progress.")
+@click.option("--no-color", is_flag=True, help="No colours (NO_COLOR does the same).")
+@click.option("-v", "--verbose", is_flag=True, help="Also say what was already so.")
+@click.option("--timeout", type=click.IntRange(1), default=STALL, show_default=True, help="Seconds without any change.")
+@click.version_option(package_name="bootstrapper")
+@click.pass_context
+def main(context: click.Context, as_json: bool, no_color: bool, verbose: bool, timeout: int) -> None:
+    """From an empty machine to a Kubernetes management cluster that manages itself.
+
+    Any command can be stopped at any time and run again: it goes on from what it sees.
+    """
+    context.obj = Settings(as_json, no_color, verbose, float(timeout))
+
+
+@main.command()
+@click.option("-f", "--file", type=FILE, help="The request. Without one: docker, one control-plane node, named mgmt.")
+@click.option("--bundle", type=click.Path(file_okay=False, path_type=Path), help="Where the parts are.")
+@click.option("--yes", is_flag=True, help="Ask nothing.")
+@click.option("--keep-bootstrap", is_flag=True, help="Leave the bootstrap cluster (fenced) for a look.")
+@click.pass_obj
+def init(settings: Settings, file: Path | None, bundle: Path | None, yes: bool, keep_bootstrap: bool) -> None:
+    """From an empty machine to a self-managing cluster."""
+    from bootstrapper.commands import management
+
+    management.init(settings, request(file, bundle), keep_bootstrap=keep_bootstrap)
+
+
+@main.command()
+@click.option("-f", "--file", type=FILE, help="The request.")
+@click.option("--bundle", type=click.Path(file_okay=False, path_type=Path), help="Where the parts are.")
+@click.pass_obj
+def plan(settings: Settings, file: Path | None, bundle: Path | None) -> None:
+    """What `init` would do now, step by step, with why; touches nothing."""
+    from bootstrapper.commands import management
+
+    management.plan(settings, request(file, bundle))
+
+
+@main.command()
+@click.option("-f", "--file", type=FILE, help="The request.")
+@click.option("--bundle", type=click.Path(file_okay=False, path_type=Path), help="Where the parts are.")
+@click.pass_obj
+def doctor(settings: Settings, file: Path | None, bundle: Path | None) -> None:
+    """Every check that can be made before anything is touched, each finding with its remedy."""
+    from bootstrapper.commands import management
+
+    management.doctor(settings, request(file, bundle))
+
+
+@main.command()
+@click.argument("name", required=False)
+@click.option("--watch", is_flag=True, help="Print again whenever it changes, until Ctrl-C.")
+@click.pass_obj
+def status(settings: Settings, name: str | None, watch: bool) -> None:
+    """What is and isn't ready in a management cluster, and why."""
+    from bootstrapper.commands import management
+
+    management.status(settings, name, watch=watch)
+
+
+@main.command()
+@click.argument("name")
+@click.pass_obj
+def kubeconfig(settings: Settings, name: str) -> None:
+    """A management cluster's kubeconfig on stdout."""
+    from bootstrapper.commands import management
+
+    management.kubeconfig(settings, name)
+
+
+@main.command()
+@click.argument("name")
+@click.option("--yes", is_flag=True, help="Don't ask.")
+@click.pass_obj
+def destroy(settings: Settings, name: str, yes: bool) -> None:
+    """The way back: what `init` made is gone; what is left over is listed."""
+    from bootstrapper.commands import management
+
+    management.destroy(settings, name, yes=yes)
+
+
+@main.command()
+def schema() -> None:
+    """The request's JSON Schema."""
+    from bootstrapper.schema import SCHEMA
+
+    click.echo(json.dumps(SCHEMA, indent=2))
+
+
+@main.group()
+def certificates() -> None:
+    """The providers' webhook certificates."""
+
+
+@certificates.command()
+@click.argument("name")
+@click.pass_obj
+def renew(settings: Settings, name: str) -> None:
+    """Issue new webhook certificates in management cluster NAME; nothing is interrupted."""
+    from bootstrapper.commands import management
+
+    management.renew_certificates(settings, name)
+
+
+@main.group()
+@click.option("-m", "--management", "owner", help="The management cluster, when there are several.")
+@click.option("-n", "--namespace", default="default", show_default=True)
+@click.pass_context
+def cluster(context: click.Context, owner: str | None, namespace: str) -> None:
+    """Workload clusters of a management cluster."""
+    context.obj = (context.obj, owner, namespace)
+
+
+@cluster.command("create")
+@click.argument("name")
+@click.option("--control-plane", type=int, default=1, show_default=True, help="Machines in the control plane.")
+@click.option("--workers", type=int, default=0, show_default=True, help="Worker machines.")
+@click.option("--kubernetes-version", help="As v1.36.3; without it the bundle's.")
+@click.option("-f", "--file", "template", type=FILE, help="Own Cluster API YAML with ${VAR:=default}.")
+@click.pass_obj
+def cluster_create(scope: tuple[Settings, str | None, str], /, name: str, **asked: Any) -> None:
+    """Create workload cluster NAME and wait until it is whole."""
+    from bootstrapper.commands import workload
+
+    workload.create(*scope, name, **asked)
+
+
+@cluster.command("list")
+@click.pass_obj
+def cluster_list(scope: tuple[Settings, str | None, str]) -> None:
+    """The clusters of a management cluster, itself among them."""
+    from bootstrapper.commands import workload
+
+    workload.list_all(*scope)
+
+
+@cluster.command("status")
+@click.argument("name")
+@click.pass_obj
+def cluster_status(scope: tuple[Settings, str | None, str], name: str) -> None:
+    """What is and isn't ready in workload cluster NAME, and why."""
+    from bootstrapper.commands import workload
+
+    workload.status(*scope, name)
+
+
+@cluster.command("scale")
+@click.argument("name")
+@click.option("--control-plane", type=int, help="Machines in the control plane: 1, 3 or 5.")
+@click.option("--workers", type=click.IntRange(0), help="Worker machines.")
+@click.option("--pool", help="Which worker pool, when there are several.")
+@click.pass_obj
+def cluster_scale(scope: tuple[Settings, str | None, str], /, name: str, **asked: Any) -> None:
+    """Change the number of machines of workload cluster NAME and wait until it is so."""
+    from bootstrapper.commands import workload
+
+    workload.scale(*scope, name, **asked)
+
+
+@cluster.command("delete")
+@click.argument("name")
+@click.option("--yes", is_flag=True, help="Don't ask.")
+@click.pass_obj
+def cluster_delete(scope: tuple[Settings, str | None, str], name: str, yes: bool) -> None:
+    """Delete workload cluster NAME with its machines and wait until they are gone."""
+    from bootstrapper.commands import workload
+
+    workload.delete(*scope, name, yes=yes)
+
+
+@cluster.command("kubeconfig")
+@click.argument("name")
+@click.pass_obj
+def cluster_kubeconfig(scope: tuple[Settings, str | None, str], name: str) -> None:
+    """Workload cluster NAME's kubeconfig on stdout."""
+    from bootstrapper.commands import workload
+
+    workload.kubeconfig(*scope, name)
+
+
+def request(file: Path | None, bundle: Path | None) -> ManagementCluster:
+    """The request of a config file, with the bundle of the command line."""
+    from dataclasses import replace
+
+    from bootstrapper import config
+
+    found = config.load(file)
+    return replace(found, bundle=bundle.resolve()) if bundle else found
+
+
+def entry() -> None:
+    """The program. Exits with the code that cli.md names; a programmer's mistake keeps its traceback."""
+    guarded(lambda: main(standalone_mode=False))
+
+
+def guarded(run: Callable[[], object]) -> None:
+    """Run, and turn what stops it into words on stderr and an exit code."""
+    try:
+        run()
+    except EXPLAINED as error:
+        from bootstrapper.ui import failure_text
+
+        click.echo(failure_text(error), err=True)
+        sys.exit(error.exit_code)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("interrupted; running the same command again is safe", err=True)
+        sys.exit(INTERRUPTED)
