@@ -49,7 +49,8 @@ def _run(arguments: argparse.Namespace, progress: Progress) -> int:
     if arguments.tidy:
         go_parts.tidy(recipes.versions())
         return 0
-    debian.ensure({"gcc": ["gcc", "libc6-dev"]}, progress.line)
+    if not arguments.list:
+        debian.ensure({"gcc": ["gcc", "libc6-dev"]}, progress.line)
     parts = recipes.parts()
     if arguments.only:
         if arguments.only not in {p.name for p in parts}:

@@ -3,6 +3,7 @@ bundle together."""
 
 from __future__ import annotations
 
+import errno
 import time
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from bootstrapper.adapters.layout import Layout
 from bootstrapper.adapters.layout_writer import LayoutWriter
-from bootstrapper.errors import BundleError
+from bootstrapper.errors import BundleError, MachineError, NotEnough
 from hack.components import work as works
 from hack.components.parts import Part, all_inputs, key_of, why
 from hack.components.progress import about, clock
@@ -125,9 +126,13 @@ class Builder:
             platform=self.platform,
             tell=lambda text: setattr(now, "says", text),
         )
-        now.part.build(work)
-        work.layout.publish()
-        return self.store.publish(now.part.name, now.key, now.inputs, work.out)
+        try:
+            now.part.build(work)
+            work.layout.publish()
+            return self.store.publish(now.part.name, now.key, now.inputs, work.out)
+        except OSError as e:
+            kind = NotEnough if e.errno == errno.ENOSPC else MachineError
+            raise kind(f"{now.part.name} can't be made", str(e), f"look at {work.log}") from e
 
     def _wait(self, tasks: dict[str, Task]) -> None:
         if not self.running:

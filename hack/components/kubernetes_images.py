@@ -8,6 +8,7 @@ Debian's iptables and nft.
 from __future__ import annotations
 
 import functools
+import shutil
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -119,4 +120,6 @@ def _add(
 
 
 def _gcc() -> str:
+    if not shutil.which("gcc"):
+        return "absent"
     return subprocess.run(["gcc", "--version"], capture_output=True, text=True, check=True).stdout.splitlines()[0]

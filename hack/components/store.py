@@ -14,9 +14,12 @@ import fcntl
 import hashlib
 import json
 import os
+import re
 import shutil
+import subprocess
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bootstrapper.adapters.layout import LOCK
@@ -24,8 +27,7 @@ from bootstrapper.adapters.layout_writer import write_atomically
 from hack.components.parts import digest_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
-    from pathlib import Path
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
 RECORD = "part.json"
 #: Besides the current one: so that going back and forth between two versions makes nothing anew.
@@ -65,7 +67,7 @@ class Store:
     def attempt(self, part: str) -> Path:
         """An empty folder for one attempt to make the part."""
         folder = self.root / "work" / _slug(part)
-        shutil.rmtree(folder, ignore_errors=True)
+        remove(folder)
         folder.mkdir(parents=True)
         return folder
 
@@ -75,20 +77,20 @@ class Store:
         record = {"name": part, "key": key, "output": made.output, "inputs": made.inputs}
         write_atomically(out / RECORD, json.dumps(record, indent=1, sort_keys=True).encode())
         made.folder.parent.mkdir(parents=True, exist_ok=True)
-        shutil.rmtree(made.folder, ignore_errors=True)  # without a record: a removal that was cut short
+        remove(made.folder)  # without a record: a removal that was cut short
         out.rename(made.folder)
         return made
 
     def clean(self) -> None:
         """Throws away what attempts that were killed have left."""
-        shutil.rmtree(self.root / "work", ignore_errors=True)
+        remove(self.root / "work")
 
     def prune(self, part: str, current: Path) -> None:
         """Removes all but the current folder of a part and the newest before it."""
         others = [f for f in self._newest_first(part) if f != current]
         for folder in others[KEPT_BEFORE:]:
             (folder / RECORD).unlink(missing_ok=True)  # first, so that half a part is never taken for one
-            shutil.rmtree(folder)
+            remove(folder)
 
     def durations(self) -> dict[str, float]:
         """Seconds that each part took when it was last made."""
@@ -129,6 +131,23 @@ class Store:
         folder = self.root / "store" / _slug(part)
         found = list(folder.iterdir()) if folder.is_dir() else []
         return sorted(found, key=lambda f: f.stat().st_mtime, reverse=True)
+
+
+def remove(folder: Path) -> None:
+    """Removes a folder, if it is there. What a killed attempt has mounted below it is unmounted, not
+    deleted."""
+    mounts = Path("/proc/self/mounts").read_text().splitlines()
+    for target in reversed(mounted_below(str(folder), mounts)):
+        subprocess.run(["umount", "--lazy", target], check=True)
+    if folder.exists():
+        shutil.rmtree(folder)
+
+
+def mounted_below(folder: str, mounts: Iterable[str]) -> list[str]:
+    """The mount points at or below a folder, of lines as in /proc/mounts (proc(5): octal escapes), in that
+    order."""
+    points = [re.sub(r"\\(\d{3})", lambda m: chr(int(m[1], 8)), line.split()[1]) for line in mounts]
+    return [p for p in points if p == folder or p.startswith(folder + "/")]
 
 
 def _read(folder: Path) -> Made | None:

@@ -7,6 +7,7 @@ import os
 import shlex
 import shutil
 import subprocess
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -19,8 +20,10 @@ if TYPE_CHECKING:
 
 TAIL = 15
 
-#: Every command that runs now, in any thread.
+#: Every command that runs now, in any thread; and whether none may be started any more.
 _commands: set[subprocess.Popen[bytes]] = set()
+_stopping = threading.Event()
+_starting = threading.Lock()
 
 
 class Work:
@@ -93,13 +96,15 @@ class Work:
     def _finish(
         self, words: list[str], cwd: Path | None, env: dict[str, str], source: BinaryIO, log: BinaryIO
     ) -> tuple[int, bytes]:
-        try:
-            process = subprocess.Popen(
-                [*_die_with_us(), *words], cwd=cwd, env=env, stdin=source, stdout=subprocess.PIPE, stderr=log
-            )
-        except OSError as e:
-            raise MachineError(f"{self.name}: {words[0]} can't be started", str(e.strerror)) from e
-        _commands.add(process)
+        argv = [*_die_with_us(), *words]
+        with _starting:  # so that `stop_all` sees every command that was started, and none is started after it
+            if _stopping.is_set():
+                raise MachineError(f"{self.name}: given up", "another part has failed")
+            try:
+                process = subprocess.Popen(argv, cwd=cwd, env=env, stdin=source, stdout=subprocess.PIPE, stderr=log)
+            except OSError as e:
+                raise MachineError(f"{self.name}: {words[0]} can't be started", str(e.strerror)) from e
+            _commands.add(process)
         try:
             output, _ = process.communicate()
         finally:
@@ -113,9 +118,11 @@ class Work:
 
 
 def stop_all() -> None:
-    """Ends every command that is running; their `run` raises."""
-    for process in list(_commands):
-        process.terminate()
+    """Ends every command that is running and lets none start: their `run` raises."""
+    with _starting:
+        _stopping.set()
+        for process in list(_commands):
+            process.terminate()
 
 
 def _die_with_us() -> list[str]:
