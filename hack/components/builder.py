@@ -13,7 +13,7 @@ from bootstrapper.adapters.layout import Layout
 from bootstrapper.adapters.layout_writer import LayoutWriter
 from bootstrapper.errors import BundleError, MachineError, NotEnough
 from hack.components import work as works
-from hack.components.parts import Part, all_inputs, key_of, why
+from hack.components.parts import Part, key_of, own_inputs, why, with_needs
 from hack.components.progress import about, clock
 from hack.components.schedule import Task, ordered, remaining, startable
 
@@ -53,6 +53,8 @@ class Builder:
     def __post_init__(self) -> None:
         self.parts = ordered(self.parts)
         self._known = self.store.durations()
+        # Now, not when a part's turn comes: this program runs the recipes as they were when it was started.
+        self._own = {p.name: {"platform": self.platform, **own_inputs(p)} for p in self.parts}
 
     def look(self) -> dict[str, str]:
         """Takes what is there into `made`; the rest by name, with why it has to be made."""
@@ -94,7 +96,7 @@ class Builder:
 
     def _inputs(self, part: Part) -> dict[str, str]:
         outputs = {n: self.made[n].output for n in part.needs}
-        return {"platform": self.platform, **all_inputs(part, outputs)}
+        return with_needs(part, self._own[part.name], outputs)
 
     def _tasks(self) -> dict[str, Task]:
         return {

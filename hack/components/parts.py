@@ -64,15 +64,15 @@ class Part:
     seconds: float = 30.0
 
 
-def all_inputs(part: Part, outputs: Mapping[str, str]) -> dict[str, str]:
-    """Everything the key is made of, by a name fit for a message. `outputs`: output digest by name of
-    needed part."""
-    found = {"store format": STORE_FORMAT, **part.inputs}
-    for source in part.sources:
-        found[f"file {source.name}"] = digest_of(source)
-    for need in part.needs:
-        found[f"part {need}"] = outputs[need]
-    return found
+def own_inputs(part: Part) -> dict[str, str]:
+    """What the part's key is made of, less the parts it needs, by a name fit for a message."""
+    files = {f"file {source.name}": digest_of(source) for source in part.sources}
+    return {"store format": STORE_FORMAT, **part.inputs, **files}
+
+
+def with_needs(part: Part, own: Mapping[str, str], outputs: Mapping[str, str]) -> dict[str, str]:
+    """Everything the part's key is made of. `outputs`: output digest by name of needed part."""
+    return {**own, **{f"part {need}": outputs[need] for need in part.needs}}
 
 
 def key_of(part: Part, inputs: Mapping[str, str]) -> str:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from hack.components.parts import Part, all_inputs, digest_of, key_of, why
+from hack.components.parts import Part, digest_of, key_of, own_inputs, why, with_needs
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -30,7 +30,7 @@ def source(tmp_path: Path) -> Path:
 
 
 def key(part: Part, base: str = "b1") -> str:
-    return key_of(part, all_inputs(part, {"base": base}))
+    return key_of(part, with_needs(part, own_inputs(part), {"base": base}))
 
 
 def test_the_same_inputs_give_the_same_key(source: Path) -> None:
