@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from bootstrapper.config import ManagementCluster
+from bootstrapper.config import ClusterRequest, ManagementCluster
 from bootstrapper.world import Finding
 
 GIB = 1 << 30
@@ -44,7 +44,7 @@ class Disk:
 
 @dataclass(frozen=True)
 class Machine:
-    """What this machine says. `memory` in bytes: what programs can get now; `inotify`: fs.inotify.max_user_instances."""
+    """What this machine says. `memory`: bytes that programs can get now; `inotify`: fs.inotify.max_user_instances."""
 
     memory: int | None = None
     inotify: int | None = None
@@ -75,7 +75,7 @@ class Engine:
 class Present:
     """What an earlier, killed run left, which this one goes on with: it needs no second lot of anything.
 
-    `nodes`: running machines of the management cluster; `bootstrap`: whether the bootstrap cluster runs;
+    `nodes`: running machines of the cluster; `bootstrap`: whether the bootstrap cluster runs;
     `images`: whether the engine has the images.
     """
 
@@ -95,12 +95,12 @@ class Names:
     ours: frozenset[str] = field(default_factory=frozenset)
 
 
-def machine(config: ManagementCluster, facts: Machine) -> list[Finding]:
-    """What is unfit about this machine, whatever the provider."""
-    return [*_inotify(nodes(config) + 1, facts.inotify), *_disk("state folder", facts.state_disk, STATE_DISK)]
+def machine(facts: Machine, here: int) -> list[Finding]:
+    """What is unfit about this machine, whatever the provider. `here`: how many nodes run on it at the same time."""
+    return [*_inotify(here, facts.inotify), *_disk("state folder", facts.state_disk, STATE_DISK)]
 
 
-def engine(config: ManagementCluster, facts: Engine, here: Machine, present: Present, image_size: int) -> list[Finding]:
+def engine(config: ClusterRequest, facts: Engine, here: Machine, present: Present, image_size: int) -> list[Finding]:
     """What is unfit about a container engine whose containers are to be the machines. `image_size`: bytes of the
     images that it has to load."""
     free = min(facts.memory, here.memory) if here.memory is not None else facts.memory
@@ -115,7 +115,7 @@ def engine(config: ManagementCluster, facts: Engine, here: Machine, present: Pre
     ]
 
 
-def bundle(config: ManagementCluster, missing: Sequence[str], versions: Sequence[str]) -> list[Finding]:
+def bundle(config: ClusterRequest, missing: Sequence[str], versions: Sequence[str]) -> list[Finding]:
     """What a bundle lacks. `missing`: its absent blobs; `versions`: the Kubernetes versions it has machines for."""
     found = []
     if missing:
@@ -145,22 +145,31 @@ def names(facts: Names) -> list[Finding]:
     return found
 
 
-def nodes(config: ManagementCluster) -> int:
-    """Machines of the management cluster."""
+def nodes(config: ClusterRequest) -> int:
+    """Machines of the cluster."""
     return config.control_plane.replicas + sum(pool.replicas for pool in config.workers)
 
 
-def memory_needed(config: ManagementCluster, present: Present) -> int:
-    """Bytes that a run still takes: one machine with the controllers, plain ones, and the bootstrap cluster."""
-    management = CONTROLLERS_NODE + (nodes(config) - 1) * PLAIN_NODE
-    there = CONTROLLERS_NODE + (present.nodes - 1) * PLAIN_NODE if present.nodes else 0.0
-    return int(max(0.0, management - there) + (0 if present.bootstrap else CONTROLLERS_NODE))
+def memory_needed(config: ClusterRequest, present: Present) -> int:
+    """Bytes that a run still takes: its machines, the first with the controllers if it is to manage, and the
+    bootstrap cluster."""
+    first = CONTROLLERS_NODE if isinstance(config, ManagementCluster) else PLAIN_NODE
+    there = first + (present.nodes - 1) * PLAIN_NODE if present.nodes else 0.0
+    machines = max(0.0, first + (nodes(config) - 1) * PLAIN_NODE - there)
+    return int(machines + (CONTROLLERS_NODE if needs_bootstrap(config, present) else 0))
 
 
-def disk_needed(config: ManagementCluster, present: Present, image_size: int) -> int:
+def disk_needed(config: ClusterRequest, present: Present, image_size: int) -> int:
     """Bytes that a run still takes where the engine keeps its data: images packed and unpacked, and each machine's."""
-    machines = max(0, nodes(config) - present.nodes) + (0 if present.bootstrap else 1)
+    machines = max(0, nodes(config) - present.nodes) + (1 if needs_bootstrap(config, present) else 0)
     return int((0 if present.images else 2 * image_size) + machines * NODE_DISK)
+
+
+def needs_bootstrap(config: ClusterRequest, present: Present) -> bool:
+    """Whether a bootstrap cluster will be made here. Where machines are, one made them: it stands, or isn't needed any
+    more; and the operator may have brought one."""
+    makes_one = isinstance(config, ManagementCluster) and config.bootstrap.kubeconfig is None
+    return makes_one and not present.bootstrap and present.nodes == 0
 
 
 def _api(api: tuple[int, int]) -> list[Finding]:
@@ -215,7 +224,7 @@ def _nofile(limit: int | None) -> list[Finding]:
     return [Finding("container engine", text, f"Start it with 'ulimit -Hn {LEAST_NOFILE}' or more (LimitNOFILE).")]
 
 
-def _cgroup(config: ManagementCluster, cgroup: str) -> list[Finding]:
+def _cgroup(config: ClusterRequest, cgroup: str) -> list[Finding]:
     if cgroup != "v1" or config.template is None or _minor(config.kubernetes_version) < NO_CGROUP_V1:
         return []
     text = f"it has cgroup v1, which kubelet {config.kubernetes_version} refuses unless it is told otherwise"
