@@ -1,6 +1,7 @@
 """Cluster API providers, installed the way clusterctl installs them. Pure: no module in here does I/O.
 
 components    a release's components file -> the provider's objects, labelled, and its inventory entry
+releases      versions, and the contracts that they implement
 contracts     which providers fit the core provider
 inventory     what is installed already, as clusterctl's inventory tells
 webhooks      where objects name a webhook's service and the CA that it is trusted by

@@ -59,7 +59,11 @@ def self_issued(objects: Sequence[Object], existing: Iterable[Object], now: date
 
 
 def issue(names: Sequence[str], now: datetime) -> Pair:
-    """A new certificate for servers of these DNS names, by a new CA; both valid for a year."""
+    """A new certificate for servers of these DNS names, by a new CA; both valid for a year.
+
+    Certificates know whole seconds. The next one is taken, so that `issued_at` is never before `now`.
+    """
+    now = now.astimezone(UTC).replace(microsecond=0) + timedelta(seconds=now.microsecond > 0)
     ca_key, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
     # The CAs before and after a renewal are trusted side by side: their names must differ.
     ca_name = _common_name(f"bootstrapper webhooks {x509.random_serial_number():x}"[:64])
@@ -172,8 +176,8 @@ def _builder(
         .issuer_name(issuer)
         .public_key(key)
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now.astimezone(UTC) - _SKEW)
-        .not_valid_after(now.astimezone(UTC) + VALIDITY)
+        .not_valid_before(now - _SKEW)
+        .not_valid_after(now + VALIDITY)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key), critical=False)
         .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key), critical=False)
     )

@@ -16,7 +16,7 @@ import yaml
 
 from bootstrapper.envsubst import substitute
 from bootstrapper.errors import BundleError
-from bootstrapper.providers import contracts
+from bootstrapper.providers import releases
 from bootstrapper.providers.webhooks import client_configs
 
 Object = dict[str, Any]
@@ -122,8 +122,8 @@ def read(kind: str, name: str, version: str, components: str, metadata: str, var
     text = substitute(components, {**VARIABLES, **variables}, f"{title}'s components")
     objects = parse(text, f"{title}'s components")
     namespace = _namespace(title, objects)
-    series = contracts.series(metadata, title)
-    contract = contracts.implemented(version, series, title)
+    series = releases.series(metadata, title)
+    contract = releases.implemented(version, series, title)
     placed = tuple(_labelled(_placed(obj, namespace), _labels(title)) for obj in objects)
     return Provider(kind, name, version, contract, series, namespace, placed)
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from bootstrapper.errors import RequestError
 from bootstrapper.providers.components import TYPES, Provider
-from bootstrapper.providers.contracts import version_key
+from bootstrapper.providers.releases import version_key
 
 Object = dict[str, Any]
 
