@@ -197,10 +197,10 @@ class DockerInfrastructure:
         ]
 
     def _present(self, config: ClusterRequest, images: list[str]) -> doctor.Present:
-        manages = isinstance(config, ManagementCluster)
-        bootstrap = manages and any(c.running for c in self._engine.containers(bootstrap_name(config)))
+        bootstrap = bootstrap_name(config) if isinstance(config, ManagementCluster) else ""
+        stands = bool(bootstrap) and any(c.running for c in self._engine.containers(bootstrap))
         there = all(self._engine.image_id(name) for name in images)
-        return doctor.Present(len(self._nodes(config.name)), bootstrap, there)
+        return doctor.Present(len(self._nodes(config.name)), stands, there)
 
     def _name_findings(self, config: ClusterRequest) -> list[Finding]:
         in_use = self._engine.names_in_use()
