@@ -5,11 +5,12 @@ Heavy modules are imported inside the commands, so that `--help` answers at once
 
 from __future__ import annotations
 
+import functools
 import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -25,27 +26,62 @@ INTERRUPTED = 130
 FILE = click.Path(exists=False, dir_okay=False, path_type=Path)
 
 
+F = TypeVar("F", bound=Callable[..., Any])
+
+#: Where the shared options are kept while the line is parsed: they may stand before or after the command.
+_GIVEN = "bootstrapper.given"
+
+
+def _remember(context: click.Context, parameter: click.Parameter, value: Any) -> None:
+    if value:
+        context.meta.setdefault(_GIVEN, {})[parameter.name] = value
+
+
+def shared(command: F) -> F:
+    """The options that every command has."""
+    for option in (
+        click.option("--timeout", type=click.IntRange(1), help=f"Seconds without any change ({STALL}).", **_SHARED),
+        click.option("-v", "--verbose", is_flag=True, help="Also on a terminal, print each change.", **_SHARED),
+        click.option("--no-color", is_flag=True, help="No colours (NO_COLOR does the same).", **_SHARED),
+        click.option("--json", "as_json", is_flag=True, help="JSON on stdout, and nothing else there.", **_SHARED),
+    ):
+        command = option(command)
+    return command
+
+
+_SHARED: dict[str, Any] = {"expose_value": False, "callback": _remember}
+
+
+def command(group: click.Group, name: str | None = None) -> Callable[[Callable[..., None]], click.Command]:
+    """A command of a group: gets the shared options, and `Settings` as its first argument."""
+
+    def decorate(function: Callable[..., None]) -> click.Command:
+        @functools.wraps(function)
+        def called(*args: Any, **kwargs: Any) -> None:
+            given = dict(click.get_current_context().meta.get(_GIVEN, {}))
+            stall = float(given.pop("timeout", STALL))
+            function(Settings(**given, stall=stall), *args, **kwargs)
+
+        return group.command(name)(shared(called))
+
+    return decorate
+
+
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
-@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout; JSON lines for progress.")
-@click.option("--no-color", is_flag=True, help="No colours (NO_COLOR does the same).")
-@click.option("-v", "--verbose", is_flag=True, help="Also say what was already so.")
-@click.option("--timeout", type=click.IntRange(1), default=STALL, show_default=True, help="Seconds without any change.")
+@shared
 @click.version_option(package_name="bootstrapper")
-@click.pass_context
-def main(context: click.Context, as_json: bool, no_color: bool, verbose: bool, timeout: int) -> None:
+def main() -> None:
     """From an empty machine to a Kubernetes management cluster that manages itself.
 
     Any command can be stopped at any time and run again: it goes on from what it sees.
     """
-    context.obj = Settings(as_json, no_color, verbose, float(timeout))
 
 
-@main.command()
+@command(main)
 @click.option("-f", "--file", type=FILE, help="The request. Without one: docker, one control-plane node, named mgmt.")
 @click.option("--bundle", type=click.Path(file_okay=False, path_type=Path), help="Where the parts are.")
-@click.option("--yes", is_flag=True, help="Ask nothing.")
+@click.option("--yes", is_flag=True, help="Ask nothing; init asks nothing as yet.", hidden=True)
 @click.option("--keep-bootstrap", is_flag=True, help="Leave the bootstrap cluster (fenced) for a look.")
-@click.pass_obj
 def init(settings: Settings, file: Path | None, bundle: Path | None, yes: bool, keep_bootstrap: bool) -> None:
     """From an empty machine to a self-managing cluster."""
     from bootstrapper.commands import management
@@ -53,10 +89,9 @@ def init(settings: Settings, file: Path | None, bundle: Path | None, yes: bool, 
     management.init(settings, request(file, bundle), keep_bootstrap=keep_bootstrap)
 
 
-@main.command()
+@command(main)
 @click.option("-f", "--file", type=FILE, help="The request.")
 @click.option("--bundle", type=click.Path(file_okay=False, path_type=Path), help="Where the parts are.")
-@click.pass_obj
 def plan(settings: Settings, file: Path | None, bundle: Path | None) -> None:
     """What `init` would do now, step by step, with why; touches nothing."""
     from bootstrapper.commands import management
@@ -64,10 +99,9 @@ def plan(settings: Settings, file: Path | None, bundle: Path | None) -> None:
     management.plan(settings, request(file, bundle))
 
 
-@main.command()
+@command(main)
 @click.option("-f", "--file", type=FILE, help="The request.")
 @click.option("--bundle", type=click.Path(file_okay=False, path_type=Path), help="Where the parts are.")
-@click.pass_obj
 def doctor(settings: Settings, file: Path | None, bundle: Path | None) -> None:
     """Every check that can be made before anything is touched, each finding with its remedy."""
     from bootstrapper.commands import management
@@ -75,10 +109,9 @@ def doctor(settings: Settings, file: Path | None, bundle: Path | None) -> None:
     management.doctor(settings, request(file, bundle))
 
 
-@main.command()
+@command(main)
 @click.argument("name", required=False)
 @click.option("--watch", is_flag=True, help="Print again whenever it changes, until Ctrl-C.")
-@click.pass_obj
 def status(settings: Settings, name: str | None, watch: bool) -> None:
     """What is and isn't ready in a management cluster, and why."""
     from bootstrapper.commands import management
@@ -86,9 +119,8 @@ def status(settings: Settings, name: str | None, watch: bool) -> None:
     management.status(settings, name, watch=watch)
 
 
-@main.command()
+@command(main)
 @click.argument("name")
-@click.pass_obj
 def kubeconfig(settings: Settings, name: str) -> None:
     """A management cluster's kubeconfig on stdout."""
     from bootstrapper.commands import management
@@ -96,10 +128,9 @@ def kubeconfig(settings: Settings, name: str) -> None:
     management.kubeconfig(settings, name)
 
 
-@main.command()
+@command(main)
 @click.argument("name")
 @click.option("--yes", is_flag=True, help="Don't ask.")
-@click.pass_obj
 def destroy(settings: Settings, name: str, yes: bool) -> None:
     """The way back: what `init` made is gone; what is left over is listed."""
     from bootstrapper.commands import management
@@ -107,8 +138,8 @@ def destroy(settings: Settings, name: str, yes: bool) -> None:
     management.destroy(settings, name, yes=yes)
 
 
-@main.command()
-def schema() -> None:
+@command(main)
+def schema(settings: Settings) -> None:
     """The request's JSON Schema."""
     from bootstrapper.schema import SCHEMA
 
@@ -120,9 +151,8 @@ def certificates() -> None:
     """The providers' webhook certificates."""
 
 
-@certificates.command()
+@command(certificates)
 @click.argument("name")
-@click.pass_obj
 def renew(settings: Settings, name: str) -> None:
     """Issue new webhook certificates in management cluster NAME; nothing is interrupted."""
     from bootstrapper.commands import management
@@ -131,79 +161,81 @@ def renew(settings: Settings, name: str) -> None:
 
 
 @main.group()
-@click.option("-m", "--management", "owner", help="The management cluster, when there are several.")
-@click.option("-n", "--namespace", default="default", show_default=True)
-@click.pass_context
-def cluster(context: click.Context, owner: str | None, namespace: str) -> None:
+def cluster() -> None:
     """Workload clusters of a management cluster."""
-    context.obj = (context.obj, owner, namespace)
 
 
-@cluster.command("create")
+def of_management(function: F) -> F:
+    """The options that say which management cluster, and where in it."""
+    owner = click.option("-m", "--management", "owner", help="The management cluster, when there are several.")
+    return owner(click.option("-n", "--namespace", default="default", show_default=True)(function))
+
+
+@command(cluster, "create")
+@of_management
 @click.argument("name")
 @click.option("--control-plane", type=int, default=1, show_default=True, help="Machines in the control plane.")
 @click.option("--workers", type=int, default=0, show_default=True, help="Worker machines.")
 @click.option("--kubernetes-version", help="As v1.36.3; without it the bundle's.")
 @click.option("-f", "--file", "template", type=FILE, help="Own Cluster API YAML with ${VAR:=default}.")
-@click.pass_obj
-def cluster_create(scope: tuple[Settings, str | None, str], /, name: str, **asked: Any) -> None:
+def cluster_create(settings: Settings, owner: str | None, namespace: str, name: str, **asked: Any) -> None:
     """Create workload cluster NAME and wait until it is whole."""
     from bootstrapper.commands import workload
 
-    workload.create(*scope, name, **asked)
+    workload.create(settings, owner, namespace, name, **asked)
 
 
-@cluster.command("list")
-@click.pass_obj
-def cluster_list(scope: tuple[Settings, str | None, str]) -> None:
+@command(cluster, "list")
+@of_management
+def cluster_list(settings: Settings, owner: str | None, namespace: str) -> None:
     """The clusters of a management cluster, itself among them."""
     from bootstrapper.commands import workload
 
-    workload.list_all(*scope)
+    workload.list_all(settings, owner, namespace)
 
 
-@cluster.command("status")
+@command(cluster, "status")
+@of_management
 @click.argument("name")
-@click.pass_obj
-def cluster_status(scope: tuple[Settings, str | None, str], name: str) -> None:
+def cluster_status(settings: Settings, owner: str | None, namespace: str, name: str) -> None:
     """What is and isn't ready in workload cluster NAME, and why."""
     from bootstrapper.commands import workload
 
-    workload.status(*scope, name)
+    workload.status(settings, owner, namespace, name)
 
 
-@cluster.command("scale")
+@command(cluster, "scale")
+@of_management
 @click.argument("name")
 @click.option("--control-plane", type=int, help="Machines in the control plane: 1, 3 or 5.")
 @click.option("--workers", type=click.IntRange(0), help="Worker machines.")
 @click.option("--pool", help="Which worker pool, when there are several.")
-@click.pass_obj
-def cluster_scale(scope: tuple[Settings, str | None, str], /, name: str, **asked: Any) -> None:
+def cluster_scale(settings: Settings, owner: str | None, namespace: str, name: str, **asked: Any) -> None:
     """Change the number of machines of workload cluster NAME and wait until it is so."""
     from bootstrapper.commands import workload
 
-    workload.scale(*scope, name, **asked)
+    workload.scale(settings, owner, namespace, name, **asked)
 
 
-@cluster.command("delete")
+@command(cluster, "delete")
+@of_management
 @click.argument("name")
 @click.option("--yes", is_flag=True, help="Don't ask.")
-@click.pass_obj
-def cluster_delete(scope: tuple[Settings, str | None, str], name: str, yes: bool) -> None:
+def cluster_delete(settings: Settings, owner: str | None, namespace: str, name: str, yes: bool) -> None:
     """Delete workload cluster NAME with its machines and wait until they are gone."""
     from bootstrapper.commands import workload
 
-    workload.delete(*scope, name, yes=yes)
+    workload.delete(settings, owner, namespace, name, yes=yes)
 
 
-@cluster.command("kubeconfig")
+@command(cluster, "kubeconfig")
+@of_management
 @click.argument("name")
-@click.pass_obj
-def cluster_kubeconfig(scope: tuple[Settings, str | None, str], name: str) -> None:
+def cluster_kubeconfig(settings: Settings, owner: str | None, namespace: str, name: str) -> None:
     """Workload cluster NAME's kubeconfig on stdout."""
     from bootstrapper.commands import workload
 
-    workload.kubeconfig(*scope, name)
+    workload.kubeconfig(settings, owner, namespace, name)
 
 
 def request(file: Path | None, bundle: Path | None) -> ManagementCluster:

@@ -86,6 +86,11 @@ KUBELET = (
         "See whether the bundle has it: 'bootstrapper bundle show'.",
     ),
     _pattern(
+        r"x509: certificate is valid for [^\n]*?, not (?P<address>[0-9a-fA-F.:]+)",
+        "the API server's certificate isn't for its address {address}: the machine was stopped and has another one now",
+        ANEW,
+    ),
+    _pattern(
         r"x509: certificate has expired or is not yet valid",
         "a certificate isn't valid now: the clock is wrong, or it has expired",
         "Compare the clocks: 'date'.",

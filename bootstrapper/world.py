@@ -192,7 +192,7 @@ class World:
     connect: Callable[[str, str], Cluster]
 
 
-def bootstrap_name(config: ManagementCluster) -> str:
+def bootstrap_name(config: ClusterRequest) -> str:
     """The bootstrap cluster's name."""
     return f"{config.name}-bootstrap"
 

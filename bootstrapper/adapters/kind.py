@@ -19,6 +19,7 @@ from typing import Any
 
 import yaml
 
+from bootstrapper import manifests
 from bootstrapper.adapters import process
 from bootstrapper.adapters.engine import Container, Engine
 from bootstrapper.adapters.layout import Layout
@@ -163,6 +164,12 @@ class KindBackend:
         self._finish(f"{name}-control-plane")
 
     def _finish(self, container: str) -> None:
+        """Switch the node image's own pod network on, and mark the cluster as finished."""
+        network = manifests.path("cni", "node-routes.yaml").read_bytes()
+        command = ["docker", "exec", "-i", container, "kubectl", f"--kubeconfig={ADMIN}", "apply", "-f", "-"]
+        done = process.run(command, stdin=[network])
+        if done.code != 0:
+            raise LostContact(f"node {container} took no pod network", done.out.strip()[-300:])
         self._engine.execute(container, ["touch", READY])
 
     def _config(self, name: str) -> dict[str, Any]:

@@ -13,7 +13,7 @@ import json
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 import tenacity
 import yaml
@@ -228,7 +228,7 @@ class KubeCluster:
             except _Expired:
                 token = ""
                 continue
-            for item in page["items"]:
+            for item in page["items"] or ():
                 if item["metadata"]["uid"] not in given:
                     given.add(item["metadata"]["uid"])
                     yield item
@@ -267,29 +267,27 @@ class KubeCluster:
         content_type: str | None,
         accept: str = JSON,
     ) -> bytes:
-        import urllib3.exceptions
-        from kubernetes.client.exceptions import ApiException
+        import urllib3
 
+        # urllib3 directly, with the client's connections and credentials: its own `call_api` breaks on a failed TLS
+        # handshake, which is what a load balancer without a back end answers.
+        headers = {"Accept": accept, "Content-Type": content_type or JSON}
+        parameters = [(key, value) for key, value in query.items() if value]
+        self._client.update_params_for_auth(headers, parameters, ["BearerToken"])
         what = f"{method} {path} at {self.name}"
         try:
-            response = self._client.call_api(
-                path,
+            response = self._client.rest_client.pool_manager.request(
                 method,
-                query_params=[(k, v) for k, v in query.items() if v],
-                header_params={
-                    "Accept": "application/json",
-                    "Content-Type": content_type or "application/json",
-                },
-                body=body,
-                auth_settings=["BearerToken"],
-                _preload_content=False,
-                _return_http_data_only=True,
-                _request_timeout=TIMEOUT,
+                f"{self.server}{path}" + (f"?{urlencode(parameters)}" if parameters else ""),
+                body=json.dumps(body).encode() if body is not None else None,
+                headers=headers,
+                timeout=urllib3.Timeout(*TIMEOUT),
+                retries=False,
             )
-        except ApiException as error:
-            raise _answer(what, error) from None
         except (urllib3.exceptions.HTTPError, OSError) as error:
             raise failure.Unavailable(what, _transport(error)) from None
+        if response.status >= 300:
+            raise _answer(what, response.status, response.headers.get("Retry-After"), response.data)
         return bytes(response.data)
 
 
@@ -304,20 +302,19 @@ def _pause(state: tenacity.RetryCallState) -> float:
     return asked if asked is not None else float(tenacity.wait_random_exponential(0.2, max=5)(state))
 
 
-def _answer(what: str, error: Any) -> failure.ApiError:
+def _answer(what: str, status: int, retry_after: str | None, body: bytes) -> failure.ApiError:
     """An HTTP answer as one of ours; see the Kubernetes API conventions, "Error codes" and "Retry-After"."""
-    status, reason, message = int(error.status or 0), "", str(error.reason or "")
-    with contextlib.suppress(ValueError, TypeError):
-        body = json.loads(error.body or b"{}")
-        reason, message = body.get("reason", ""), body.get("message", message)
-    retry_after = (error.headers or {}).get("Retry-After")
-    if status in (0, 408, 429) or status >= 500:
+    reason, message = "", body.decode("utf-8", "replace")[:300].strip()
+    with contextlib.suppress(ValueError, AttributeError):
+        told = json.loads(body)
+        reason, message = told.get("reason", ""), told.get("message", message)
+    if status in (408, 429) or status >= 500:
         seconds = float(retry_after) if retry_after and retry_after.isdigit() else None
         return failure.Unavailable(what, f"{status} {message}", retry_after=seconds)
     if status == 409 and reason == "AlreadyExists":
         return failure.AlreadyExists(what, message)
     kinds: dict[int, type[failure.ApiError]] = {404: failure.NotFound, 409: failure.Conflict, 410: _Expired}
-    return kinds.get(status, failure.Refused)(what, message)
+    return kinds.get(status, failure.Refused)(what, f"{status} {message}")
 
 
 def _transport(error: BaseException) -> str:
