@@ -95,7 +95,11 @@ KUBELET = (
         "a certificate isn't valid now: the clock is wrong, or it has expired",
         "Compare the clocks: 'date'.",
     ),
-    _pattern(r"failed to run Kubelet[^\n]*?err=\\?\"(?P<why>[^\n]*?)\\?\"?$", "kubelet can't run: {why}"),
+    _pattern(
+        r"failed to run Kubelet: (?P<why>[^\n\"]+)",
+        "kubelet can't run: {why}",
+        "Read on in its log: 'docker exec CONTAINER journalctl -u kubelet'.",
+    ),
 )
 
 BALANCER = (
