@@ -98,7 +98,7 @@ class Pivot:
         """
         seen = self._look(whole=True)
         _refuse_when_late(seen)
-        if seen.marker and not tell.status_of(seen, Plan(())).begun_anew:
+        if seen.marker and not _begun_anew(seen):
             raise _too_late(seen)
         hold = self._claim(seen)
         self._undo(hold)
@@ -280,6 +280,12 @@ def _refusal(now: Plan) -> PivotError:
 def _refuse_when_late(seen: Seen) -> None:
     if seen.marker and seen.marker.state != DONE:
         raise _too_late(seen)
+
+
+def _begun_anew(seen: Seen) -> bool:
+    """Whether, after a pivot that is done, the next one of a source that lives on has begun."""
+    claimed = seen.claim is not None and seen.claim.pivot == seen.pivot
+    return seen.marker is not None and seen.marker.mode == "keep" and bool(seen.copies or claimed)
 
 
 def _too_late(seen: Seen) -> TooLate:

@@ -12,6 +12,7 @@ from concurrent.futures import wait as wait_for
 from dataclasses import dataclass, field
 
 from pivot.errors import AlreadyExists, Conflict, NotFound, Refused, SourceRefused, TargetRefused
+from pivot.graph import Graph
 from pivot.objects import (
     CLUSTER,
     DELETE_FOR_MOVE,
@@ -228,6 +229,21 @@ class Executor:
         rest = () if item.was_paused else _paused(item, item.annotations, False)
         self._patch(cluster, item, {WAS_PAUSED: None}, *rest)
 
+    def unlink_source(self, key: Key) -> None:
+        self._unlink(self.source, self.seen.source.graph, key)
+
+    def unlink(self, key: Key) -> None:
+        self._unlink(self.target, self.seen.target.graph, key)
+
+    def _unlink(self, cluster: Cluster, graph: Graph, key: Key) -> None:
+        """Drop the ownerReferences that name something below the object itself."""
+        item = graph.items[key]
+        below = graph.hierarchy([key], lambda _: True)
+        kept = [reference for reference, owner in graph.references(key) if owner not in below]
+        metadata = {"uid": item.uid, "resourceVersion": item.metadata["resourceVersion"]}
+        patch = {"metadata": {**metadata, "ownerReferences": kept}}
+        cluster.patch(item.kind, key.namespace or None, key.name, patch)
+
     def _remove(self, cluster: Cluster, item: Item) -> None:
         metadata = {"uid": item.uid, "annotations": {DELETE_FOR_MOVE: ""}, "finalizers": None}
         namespace = item.key.namespace or None
@@ -286,6 +302,8 @@ ACTIONS: Mapping[tuple[str, str], Callable[[Executor, Key], None]] = {
     ("pause", "source"): Executor.pause,
     ("resume", "source"): Executor.resume_source,
     ("retire", "source"): Executor.retire,
+    ("unlink", "source"): Executor.unlink_source,
+    ("unlink", "target"): Executor.unlink,
     ("stop", "source"): Executor.stop,
     ("start", "source"): Executor.start,
     ("create namespace", "target"): Executor.create_namespace,

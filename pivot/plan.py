@@ -37,7 +37,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from pivot import verify
-from pivot.objects import BLOCK_MOVE, CLUSTER, CLUSTER_CLASS, Item, Key, paused_condition
+from pivot.graph import Graph
+from pivot.objects import BLOCK_MOVE, CLUSTER, CLUSTER_CLASS, DELETE_FOR_MOVE, Item, Key, paused_condition
 from pivot.preflight import findings, refused
 from pivot.seen import DONE, HANDED_OVER, RETIRED, Options, Seen
 from pivot.verdict import Judgement, Verdict, judge
@@ -218,9 +219,8 @@ def _astray(seen: Seen, judged: Mapping[Key, Judgement]) -> list[Item]:
 
 def _discards(seen: Seen, copies: Iterable[Item]) -> list[list[Operation]]:
     """Throw copies away, what is owned first."""
-    waves = seen.target.graph.waves([copy.key for copy in copies])
     why = "a copy of ours that isn't wanted"
-    return [[Operation("discard", "target", key, why) for key in wave] for wave in reversed(waves)]
+    return _removals(seen.target.graph, [copy.key for copy in copies], "discard", "target", why)
 
 
 def _copy(seen: Seen, options: Options, judgement: Judgement) -> Iterable[Operation]:
@@ -267,12 +267,17 @@ def _after(seen: Seen, options: Options, judged: Mapping[Key, Judgement]) -> Pla
 
 
 def _retirable(seen: Seen, judged: Mapping[Key, Judgement]) -> list[Key]:
-    """What stands in the target and goes from the source: our copies of the very object, or an identical one."""
+    """What stands in the target and goes from the source: our copies of the very object, or an identical one.
+
+    An object that carries delete-for-move was found to be such a one, and has lost its finalizers since.
+    """
     found = []
     for key in travellers(judged):
         item, copy = seen.source.graph.items[key], seen.target.get(key)
-        same = copy and ((copy.origin and copy.origin.uid == item.uid) or copy.essence == item.essence)
-        if same and judged[key].verdict is Verdict.MOVE:
+        if copy is None or judged[key].verdict is not Verdict.MOVE:
+            continue
+        same = (copy.origin and copy.origin.uid == item.uid) or copy.essence == item.essence
+        if same or DELETE_FOR_MOVE in item.annotations:
             found.append(key)
     return found
 
@@ -294,8 +299,19 @@ def _late(seen: Seen, options: Options, judged: Mapping[Key, Judgement]) -> tupl
 
 
 def _retire_waves(seen: Seen, moved: Sequence[Key]) -> tuple[tuple[Operation, ...], ...]:
-    waves = reversed(seen.source.graph.waves(moved))
-    return tuple(tuple(Operation("retire", "source", key) for key in wave) for wave in waves)
+    return tuple(map(tuple, _removals(seen.source.graph, moved, "retire", "source")))
+
+
+def _removals(graph: Graph, keys: Iterable[Key], action: str, side: str, why: str = "") -> list[list[Operation]]:
+    """Remove objects, what is owned first. An owner cycle is opened before: the garbage collector must find nothing."""
+    waves = list(reversed(graph.waves(list(keys))))
+    gone: set[Key] = set()
+    early = []
+    for wave in waves:
+        early += [Operation("unlink", side, key, "it is on an owner cycle") for key in wave if graph.hard[key] & gone]
+        gone.update(wave)
+    removals = [[Operation(action, side, key, why) for key in wave] for wave in waves]
+    return [early, *removals] if early else removals
 
 
 def _resumes(items: Iterable[Item]) -> list[Stage]:

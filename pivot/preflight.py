@@ -34,12 +34,14 @@ def _identity(seen: Seen) -> Iterator[str]:
 
 def claimed_otherwise(seen: Seen) -> Iterator[str]:
     """A sentence when the source is claimed for another target or for other namespaces."""
-    if seen.claim and seen.claim.target and seen.claim.target != seen.target.identity:
+    if seen.claim is None or seen.claim.pivot == seen.ended:
+        return
+    if seen.claim.target != seen.target.identity:
         yield (
             f"the source is being moved to another cluster ({seen.claim.target}) by {seen.claim.holder}: "
             "end that pivot, or abort it, with its own target's kubeconfig"
         )
-    elif seen.claim and seen.claim.pivot != seen.pivot:
+    elif seen.claim.pivot != seen.pivot:
         yield (
             f"a pivot of other namespaces of this source isn't ended ({seen.claim.pivot}, by {seen.claim.holder}): "
             "run it again to its end, or abort it, with its own --namespace flags"

@@ -53,14 +53,10 @@ class Proof:
 
 @dataclass(frozen=True)
 class Status:
-    """Who is in charge, and how far a pivot is. `stage` is what comes next; `left` counts operations by stage.
-
-    `begun_anew`: something of a pivot stands that the marker doesn't speak of.
-    """
+    """Who is in charge, and how far a pivot is. `stage` is what comes next; `left` counts operations by stage."""
 
     in_charge: str
     begun: bool
-    begun_anew: bool
     stage: str
     left: Mapping[str, int]
     findings: tuple[str, ...] = ()
@@ -96,12 +92,11 @@ def checked(seen: Seen, plan: Plan) -> tuple[int, int, int]:
 def status_of(seen: Seen, plan: Plan) -> Status:
     """The status that a look and its plan tell."""
     noted = any(item.was_paused is not None for item in seen.source.graph.items.values())
-    anew = bool(seen.copies or seen.claim or noted)
+    begun = bool(seen.copies or seen.claim or seen.marker or noted)
     stage = plan.stages[0].name if plan.stages else ("done" if plan.in_charge == "target" else "refused")
     left = {stage.name: len(stage.operations) for stage in plan.stages}
     obstacles = (*plan.findings, *plan.mismatches)
-    begun = anew or seen.marker is not None
-    return Status(plan.in_charge, begun, anew, stage, left, obstacles, seen.claim.holder if seen.claim else "")
+    return Status(plan.in_charge, begun, stage, left, obstacles, seen.claim.holder if seen.claim else "")
 
 
 def plan_dict(plan: Plan) -> dict[str, Any]:

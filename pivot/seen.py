@@ -116,6 +116,13 @@ class Seen:
         """Whether it is a copy that this pivot made."""
         return item.origin is not None and item.origin.pivot == self.pivot
 
+    @property
+    def ended(self) -> str | None:
+        """The name of the last pivot that is done, where another may follow it."""
+        if self.marker is None or self.marker.state != DONE or self.marker.mode != "keep":
+            return None
+        return f"{marker_name(self.marker.source, self.marker.namespaces)}.{self.marker.number}"
+
     @cached_property
     def copies(self) -> Mapping[str, Item]:
         """The copies that this pivot made, by the source object's UID."""
