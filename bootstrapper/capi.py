@@ -26,6 +26,20 @@ def condition(obj: Object, kind: str) -> Object | None:
     return next((c for c in obj.get("status", {}).get("conditions", []) if c["type"] == kind), None)
 
 
+#: What a Cluster waits for first to last; what comes later in here can't be so before what comes earlier.
+_ORDER = ("InfrastructureReady", "ControlPlaneAvailable", "WorkersAvailable", "RemoteConnectionProbe")
+
+
+def cluster_lacking(cluster: Object) -> str | None:
+    """Why the Cluster isn't Available: the first of the things it waits for, as one line; None when it is."""
+    if is_true(cluster, "Available"):
+        return None
+    message = (condition(cluster, "Available") or {}).get("message", "")
+    parts = {part.split(":")[0].strip(): part for part in ("\n" + message).split("\n* ")[1:]}
+    first = next((parts[name] for name in _ORDER if name in parts), None)
+    return one_line(first) if first else lacking(cluster, "Available")
+
+
 def is_true(obj: Object, kind: str) -> bool:
     """Whether the condition is there and True."""
     found = condition(obj, kind)
@@ -45,7 +59,7 @@ def lacking(obj: Object, kind: str) -> str | None:
 def one_line(message: str) -> str:
     """A condition's message, which may be a nested list, on one line."""
     lines = [line.strip().removeprefix("* ").strip() for line in message.splitlines()]
-    return "; ".join(line for line in lines if line)
+    return "; ".join(line for line in lines if line).replace(":; ", ": ")
 
 
 def title(obj: Object) -> str:

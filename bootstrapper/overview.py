@@ -31,7 +31,7 @@ def management(name: str, home: Cluster, history: Sequence[Entry]) -> Node:
     itself = next((c for c in clusters if c["metadata"]["name"] == name), None)
     if itself is None:
         return Node(name, False, "it has no Cluster object of its own: it doesn't manage itself", children)
-    lacking = capi.lacking(itself, "Available")
+    lacking = capi.cluster_lacking(itself)
     return Node(name, lacking is None, lacking or "manages itself", children)
 
 
@@ -42,7 +42,7 @@ def cluster(home: Cluster, obj: Object) -> Node:
     groups: dict[str, list[Object]] = {}
     for machine in machines:
         groups.setdefault(_group(machine), []).append(machine)
-    lacking = "being deleted" if "deletionTimestamp" in obj["metadata"] else capi.lacking(obj, "Available")
+    lacking = "being deleted" if "deletionTimestamp" in obj["metadata"] else capi.cluster_lacking(obj)
     paused = " (paused)" if obj["spec"].get("paused") else ""
     return Node(
         f"cluster {namespace}/{name}{paused}",
@@ -103,5 +103,5 @@ def _row(home: Cluster, obj: Object) -> tuple[str, str, str, str, str, str]:
     def share(group: list[Object]) -> str:
         return f"{sum(1 for m in group if m['metadata']['name'] in ready)}/{len(group)}"
 
-    lacking = "being deleted" if "deletionTimestamp" in obj["metadata"] else capi.lacking(obj, "Available")
+    lacking = "being deleted" if "deletionTimestamp" in obj["metadata"] else capi.cluster_lacking(obj)
     return name, namespace, ", ".join(versions), share(planes), share(workers), lacking or "whole"

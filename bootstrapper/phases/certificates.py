@@ -20,7 +20,7 @@ def expiries(cluster: Cluster) -> dict[str, datetime]:
 
 def steps(name: str, reach: Callable[[], Cluster]) -> list[Step]:
     """Every certificate of ours is newer than this call."""
-    started = datetime.now(UTC)
+    started = datetime.now(UTC).replace(microsecond=0)  # certificates know whole seconds
 
     def gap() -> str | None:
         old = [s for s in _secrets(reach()) if certificates.issued_at(s) < started]

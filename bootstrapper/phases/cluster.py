@@ -55,7 +55,7 @@ class Made:
         found = self.home().one(*capi.CLUSTER, self.request.namespace, self.name)
         if found is None:
             return f"there is no Cluster {self.request.namespace}/{self.name} in {self.home().name}"
-        return capi.lacking(found, "Available")
+        return capi.cluster_lacking(found)
 
     def machines(self) -> list[Object]:
         """Its Machines."""

@@ -27,7 +27,7 @@ def steps(config: ManagementCluster, world: World) -> list[Step]:
 
     def whole() -> str | None:
         found = itself()
-        return capi.lacking(found, "Available") if found else f"it has no Cluster {config.namespace}/{config.name}"
+        return capi.cluster_lacking(found) if found else f"it has no Cluster {config.namespace}/{config.name}"
 
     def acted() -> str | None:
         node = _unmarked_node(cluster(), config)

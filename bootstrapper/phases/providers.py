@@ -112,7 +112,10 @@ class On:
 
     def _undefined(self) -> str | None:
         cluster = self.site.cluster()
-        objects = self._objects(cluster, BEFORE_IMAGES, certificates_too=False)
+        objects = [
+            *self.wanted.inventory_definition,
+            *self._objects(cluster, BEFORE_IMAGES, certificates_too=False),
+        ]
         absent = sites.absent(cluster, objects)
         if absent:
             return f"{len(absent)} of {len(objects)} objects of the providers aren't in {self.site.words} yet"
@@ -127,6 +130,7 @@ class On:
 
     def _define(self) -> None:
         cluster = self.site.cluster()
+        sites.apply(cluster, self.wanted.inventory_definition)
         for wave in BEFORE_IMAGES:
             sites.apply(cluster, self._objects(cluster, (wave,)))
 
@@ -157,10 +161,7 @@ class On:
         return None
 
     def _record(self) -> None:
-        cluster = self.site.cluster()
-        sites.apply(cluster, self.wanted.inventory_definition)
-        if cluster.kind(*INVENTORY) is not None:  # else it isn't established yet, and the next try comes soon
-            sites.apply(cluster, [provider.inventory() for provider in self.wanted.providers])
+        sites.apply(self.site.cluster(), [provider.inventory() for provider in self.wanted.providers])
 
     def _objects(self, cluster: Cluster, chosen: tuple[str, ...], *, certificates_too: bool = True) -> list[Object]:
         """The objects of these waves; with certificates of our own where cert-manager isn't there."""
