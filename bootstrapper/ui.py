@@ -182,6 +182,7 @@ class Screen(Progress):
     def _console(self) -> Console:
         from rich.console import Console
 
+        # None: the environment decides (NO_COLOR, no-color.org).
         return Console(file=self._err, no_color=self._no_color or None, highlight=False)
 
     def _show(self, event: Event) -> None:
@@ -215,12 +216,12 @@ def progress(
     out: TextIO | None = None,
     err: TextIO | None = None,
 ) -> Progress:
-    """The right one for where the output goes. NO_COLOR in the environment counts like `no_color` (no-color.org)."""
+    """The right one for where the output goes."""
     err = err or sys.stderr
     if as_json:
         return JsonLines(out or sys.stdout, err)
     if err.isatty() and os.environ.get("TERM", "") not in ("", "dumb"):
-        return Screen(err, no_color=no_color or bool(os.environ.get("NO_COLOR")), verbose=verbose)
+        return Screen(err, no_color=no_color, verbose=verbose)
     return Lines(err)
 
 

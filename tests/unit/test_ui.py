@@ -93,22 +93,28 @@ def test_the_reminder_runs_by_itself_and_ends(monkeypatch: pytest.MonkeyPatch) -
     assert err.getvalue() == ""
 
 
-def test_events_of_several_threads_stay_whole_lines() -> None:
-    progress, err, _ = lines()
+def test_events_of_several_threads_are_taken_one_by_one() -> None:
+    err, both_inside = io.StringIO(), threading.Barrier(2)
+    together: list[bool] = []
 
-    def track(name: str) -> None:
-        for number in range(200):
-            progress.report(event("waiting", f"{number} of 200", step=name))
-        progress.report(event("closed", step=name))
+    def now() -> float:
+        try:
+            both_inside.wait(0.2)
+            together.append(True)
+        except threading.BrokenBarrierError:
+            together.append(False)
+        return 0.0
 
-    threads = [threading.Thread(target=track, args=(f"track-{n}",)) for n in range(4)]
+    progress = ui.Lines(err, now)
+    told = [event("waiting", "1 of 3", step=name) for name in ("left", "right")]
+    threads = [threading.Thread(target=progress.report, args=(each,)) for each in told]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert len(err.getvalue().splitlines()) == 4 * 201
-    assert progress.open == {}
-    assert sorted(progress.closed) == [f"the track-{n} stands" for n in range(4)]
+    assert together == [False, False]
+    assert len(err.getvalue().splitlines()) == 2
+    assert set(progress.open) == {"left", "right"}
 
 
 # for programs
