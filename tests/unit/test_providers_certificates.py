@@ -109,6 +109,15 @@ def test_clients_with_the_injected_bundle_trust_the_secret_for_each_name(tmp_pat
     assert not trusts(tmp_path, a_secret()["data"]["ca.crt"], objects[0], name)
 
 
+def test_every_webhook_of_an_object_gets_the_same_bundle() -> None:
+    secret, crd, _, hooks = issued()
+    configs = [
+        crd["spec"]["conversion"]["webhook"]["clientConfig"],
+        *(hook["clientConfig"] for hook in hooks["webhooks"]),
+    ]
+    assert [config.get("caBundle") for config in configs] == 3 * [secret["data"]["ca.crt"]]
+
+
 def test_the_secret_stands_where_its_certificate_says_and_is_marked_as_ours() -> None:
     secret = a_secret()
     assert secret["type"] == "kubernetes.io/tls"

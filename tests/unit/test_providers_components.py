@@ -42,7 +42,7 @@ metadata: {name: capx-controller-manager, namespace: elsewhere}
 spec:
   template:
     spec:
-      initContainers: [{name: prepare, image: example.org/prepare:v2}]
+      initContainers: [{name: prepare, image: example.org/before:v1}]
       containers:
       - {name: manager, image: "example.org/capx:v1.2.3", args: ["--t=${CLUSTER_TOPOLOGY:=false}", "--a=${A:=1}"]}
       - {name: proxy, image: "example.org/prepare:v2"}
@@ -196,7 +196,11 @@ def test_images_of_every_kind_of_workload(obj: Object, images: list[str]) -> Non
 
 
 def test_images_of_init_containers_count() -> None:
-    assert components.images(read().objects) == ["example.org/capx:v1.2.3", "example.org/prepare:v2"]
+    assert components.images(read().objects) == [
+        "example.org/before:v1",
+        "example.org/capx:v1.2.3",
+        "example.org/prepare:v2",
+    ]
 
 
 KINDS = """Deployment Provider ValidatingWebhookConfiguration RoleBinding Role CustomResourceDefinition Secret Namespace
