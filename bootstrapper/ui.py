@@ -84,10 +84,6 @@ class Progress:
                     self.closed.append(event.title)
             self._show(event)
 
-    def failure(self, error: BootstrapperError | PivotError) -> None:
-        """What happened, why, and what to type next: a line each, on stderr."""
-        self._line(failure_text(error))
-
     def interrupted(self, command: str) -> None:
         """After Ctrl-C: what stands, what was under way, and how to go on."""
         self._line(interrupted_text(self.closed, list(self.open.values()), command))
@@ -178,6 +174,10 @@ class Screen(Progress):
         if self._live:
             self._live.stop()
             self._live = None
+
+    def _line(self, text: str) -> None:
+        self.__exit__(None, None, None)  # what is drawn would be drawn over it
+        super()._line(text)
 
     def _console(self) -> Console:
         from rich.console import Console

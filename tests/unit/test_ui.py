@@ -125,7 +125,6 @@ def test_json_lines_on_stdout_and_nothing_else() -> None:
     with ui.progress(as_json=True, out=out, err=err) as progress:
         progress.report(event("closing", "no machine\nyet"))
         progress.report(event("closed", "", 3.14159))
-        progress.failure(Stalled("no change"))
     assert [json.loads(line) for line in out.getvalue().splitlines()] == [
         {
             "step": "control-plane",
@@ -142,7 +141,7 @@ def test_json_lines_on_stdout_and_nothing_else() -> None:
             "seconds": 3.14,
         },
     ]
-    assert err.getvalue() == "error: no change\n"
+    assert err.getvalue() == ""
 
 
 # on a terminal
@@ -189,6 +188,15 @@ def test_the_drawn_part_says_what_each_open_step_waits_for_and_since_when(monkey
     ]
 
 
+def test_an_interruption_isnt_drawn_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    err = Terminal()
+    with ui.progress(err=err) as progress:
+        progress.report(event("closing", "no machine yet"))
+        progress.interrupted("bootstrapper init")
+    assert err.getvalue().endswith("To go on from here: bootstrapper init\n")
+
+
 @pytest.mark.parametrize("how", ["option", "environment"])
 def test_no_colour_where_none_is_wanted(how: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("NO_COLOR", raising=False)
@@ -213,20 +221,18 @@ def test_a_terminal_that_cant_draw_gets_lines(term: str, monkeypatch: pytest.Mon
     [
         (
             Stalled("no change for 60 s", "Machine default/a: kubeadm failed", "see 'docker logs a'"),
-            "error: no change for 60 s\nwhy:   Machine default/a: kubeadm failed\nnext:  see 'docker logs a'\n",
+            "error: no change for 60 s\nwhy:   Machine default/a: kubeadm failed\nnext:  see 'docker logs a'",
         ),
-        (Stalled("no change for 60 s"), "error: no change for 60 s\n"),
+        (Stalled("no change for 60 s"), "error: no change for 60 s"),
         (
             ConfigError("a.yaml:1: 2 findings", "\na.yaml:1: x\na.yaml:2: y", "read the schema"),
-            "error: a.yaml:1: 2 findings\nwhy:   a.yaml:1: x\n       a.yaml:2: y\nnext:  read the schema\n",
+            "error: a.yaml:1: 2 findings\nwhy:   a.yaml:1: x\n       a.yaml:2: y\nnext:  read the schema",
         ),
     ],
     ids=["all three", "only what", "several lines"],
 )
 def test_a_failure_says_what_why_and_what_next(error: Stalled | ConfigError, printed: str) -> None:
-    progress, err, _ = lines()
-    progress.failure(error)
-    assert err.getvalue() == printed
+    assert ui.failure_text(error) == printed
 
 
 def test_an_interruption_says_what_stands_and_how_to_go_on() -> None:
@@ -277,10 +283,10 @@ def test_no_secret_reaches_the_operator(monkeypatch: pytest.MonkeyPatch) -> None
     ways = [ui.Lines(err), ui.JsonLines(out, err), ui.Screen(err, verbose=True)]
     for way in ways:
         way.report(event("waiting", f"it says {secret}"))
-        way.failure(Stalled("x", f"it says {secret}", f"type {secret}"))
         way.interrupted("bootstrapper init")
     step = Step("a", "a stands", lambda: None, lambda: None)
     shown = show.plan([(step, f"it says {secret}")]) + show.table(["a"], [[secret]])
+    shown += ui.failure_text(Stalled("x", f"it says {secret}", f"type {secret}"))
     shown += show.tree(show.Node("a", text=secret)) + show.findings([Finding("a", secret, "b")])
     assert secret not in out.getvalue() + err.getvalue() + shown
     assert PLACE in out.getvalue()
