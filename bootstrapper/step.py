@@ -133,6 +133,8 @@ class _Wait:
     changed: float = field(init=False)
     asked_at: float = field(init=False)
     closed_at: float | None = None
+    #: The gap at which the last close failed, None when it didn't.
+    refused: str | None = None
     cause: Cause | None = None
     told: str = field(init=False)
     _known: set[str] = field(init=False)
@@ -149,6 +151,12 @@ class _Wait:
         if gap not in self._known:
             self._known.add(gap)
             self.changed = now
+
+    def due(self, now: float) -> bool:
+        """Whether to close now. What failed for lack of one thing is tried again as soon as another is lacking."""
+        if self.closed_at is None or now - self.closed_at >= CLOSE_AGAIN:
+            return True
+        return self.refused is not None and self.refused != self.gap
 
     def text(self) -> str:
         """What is waited for, and why as far as that is known."""
@@ -230,15 +238,16 @@ class Runner:
 
     def _close(self, step: Step, wait: _Wait) -> None:
         first = wait.closed_at is None
-        if wait.closed_at is not None and self.clock.now() - wait.closed_at < CLOSE_AGAIN:
+        if not wait.due(self.clock.now()):
             return
+        wait.refused = None
         token = _listener.set(lambda text: self._tell(step, "waiting", text, wait.start))
         try:
             step.close()
         except EXPLAINED as error:
             if error.permanent:
                 raise
-            wait.told = str(error)
+            wait.told, wait.refused = str(error), wait.gap
             self._tell(step, "waiting", wait.told, wait.start)
         finally:
             _listener.reset(token)

@@ -96,6 +96,23 @@ def test_closing_without_effect_is_no_success() -> None:
     assert work.closes == 1 + STALL / CLOSE_AGAIN
 
 
+def test_a_close_that_failed_is_repeated_as_soon_as_something_else_is_lacking() -> None:
+    def close() -> None:
+        if images.closes == 1:
+            raise LostContact("bootstrap cluster mgmt-bootstrap has no running node yet")
+
+    run, images = Run(), Work("images", "no node", "no node", "4 of 4 images", "4 of 4 images", None, close=close)
+    run.runner.run([images.step])
+    assert images.closes == 2
+    assert run.clock.time < CLOSE_AGAIN
+
+
+def test_a_close_that_worked_is_not_repeated_because_the_gap_changes() -> None:
+    run, work = Run(), Work("managers", "none", "1 of 4", "2 of 4", "3 of 4", None)
+    run.runner.run([work.step])
+    assert work.closes == 1
+
+
 def counting() -> Iterator[str]:
     """Something that moves, slowly: one image a 50 s."""
     for number in range(1, 40):
