@@ -124,6 +124,8 @@ class On:
             lacking = readiness.unserved(provider, definitions)
             if lacking:
                 return lacking
+        if cluster.kind(*INVENTORY) is None:
+            return f"the inventory of providers isn't served by {self.site.words} yet"
         secrets = cluster.find("v1", "Secret", labels=certificates.OURS)
         holders = [h for kind in webhooks.HOLDERS for h in cluster.find(*kind, labels=components.LABEL)]
         return renewal.distrusting(secrets, holders)
