@@ -5,7 +5,6 @@ A write that finds the world changed since the look raises `LookAgain`; the engi
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import wait as wait_for
@@ -144,7 +143,7 @@ class Executor:
         copy = self.seen.target.graph.items[key]
         owners, _ = wanted_owners(self.seen, self.judged[key], self.uids)
         wanted = copy_of(item, self.seen.source.identity, self.seen.pivot, owners, kind)
-        self.target.patch(kind, key.namespace or None, key.name, _rewrite(copy, wanted), type="json")
+        self.target.patch(kind, key.namespace or None, key.name, _rewrite(copy, wanted))
 
     def link(self, key: Key) -> None:
         """The ownerReferences, complete; others that resolve in the target are kept."""
@@ -279,23 +278,28 @@ def _paused(item: Item, notes: Mapping[str, str], paused: bool) -> tuple[Object,
     return ({"annotations": {PAUSED: notes.get(PAUSED, "") if paused else None}},)
 
 
-def _rewrite(copy: Item, wanted: Object) -> list[Object]:
-    """A JSON patch that makes the live copy the wanted body: what only the server writes is left alone."""
-    patch: list[Object] = [{"op": "test", "path": "/metadata/uid", "value": copy.uid}]
-    for part in ("labels", "annotations", "finalizers", "ownerReferences"):
-        patch += _part(f"/metadata/{part}", copy.body["metadata"].get(part), wanted["metadata"].get(part))
+def _rewrite(copy: Item, wanted: Object) -> Object:
+    """A merge patch that makes the live copy the wanted body: what only the server writes is left alone."""
     server = {"apiVersion", "kind", "metadata"} | ({"status"} if copy.kind.status else set())
-    for name in sorted((copy.body.keys() | wanted.keys()) - server):
-        patch += _part("/" + json.dumps(name)[1:-1], copy.body.get(name), wanted.get(name))
-    return patch
+    patch: Object = {
+        name: merge_of(copy.body.get(name), wanted.get(name))
+        for name in sorted((copy.body.keys() | wanted.keys()) - server)
+        if copy.body.get(name) != wanted.get(name)
+    }
+    live, described = copy.body["metadata"], wanted["metadata"]
+    metadata: Object = {"uid": copy.uid, "resourceVersion": live["resourceVersion"]}
+    for part in ("labels", "annotations", "finalizers", "ownerReferences"):
+        if live.get(part) != described.get(part):
+            metadata[part] = merge_of(live.get(part), described.get(part))
+    return {**patch, "metadata": metadata}
 
 
-def _part(path: str, live: object, wanted: object) -> list[Object]:
-    if live == wanted:
-        return []
-    if wanted is None:
-        return [{"op": "remove", "path": path}]
-    return [{"op": "add", "path": path, "value": wanted}]
+def merge_of(live: object, wanted: object) -> object:
+    """The JSON merge patch (RFC 7386) that makes `live` into `wanted`."""
+    if not isinstance(live, dict) or not isinstance(wanted, dict):
+        return wanted
+    changed = {name: merge_of(live.get(name), part) for name, part in wanted.items() if live.get(name) != part}
+    return {**changed, **dict.fromkeys(live.keys() - wanted.keys())}
 
 
 ACTIONS: Mapping[tuple[str, str], Callable[[Executor, Key], None]] = {
