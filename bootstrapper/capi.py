@@ -17,7 +17,7 @@ MACHINE_DEPLOYMENT = (CORE, "MachineDeployment")
 CONTROL_PLANE_GROUP = "controlplane.cluster.x-k8s.io/v1beta2"
 KUBEADM_CONTROL_PLANE = (CONTROL_PLANE_GROUP, "KubeadmControlPlane")
 CLUSTER_LABEL = "cluster.x-k8s.io/cluster-name"
-#: Providers look at an object again when any of its annotations changes.
+#: Who looks after an object (a provider, a kubelet) looks again when any of its annotations changes.
 NUDGE = "bootstrapper.dev/nudge"
 
 

@@ -23,6 +23,7 @@ from bootstrapper.errors import EXPLAINED, Stalled, StepError
 #: Seconds between two looks at an open gap.
 LOOK_EVERY = 0.5
 #: Seconds after which an open gap is closed again: `close()` may be repeated, and what it started may have been lost.
+#: A step may say otherwise.
 CLOSE_AGAIN = 10.0
 #: Seconds between two searches for the cause of a wait.
 ASK_CAUSE = 5.0
@@ -64,13 +65,17 @@ def no_cause() -> Cause | None:
 
 @dataclass(frozen=True)
 class Step:
-    """One thing that must be so. `title` says it as a wish ("the bootstrap cluster runs")."""
+    """One thing that must be so. `title` says it as a wish ("the bootstrap cluster runs").
+
+    `again`: seconds after which an open gap is closed again.
+    """
 
     name: str
     title: str
     gap: Callable[[], str | None]
     close: Callable[[], None]
     cause: Callable[[], Cause | None] = no_cause
+    again: float = CLOSE_AGAIN
 
 
 @dataclass(frozen=True)
@@ -152,9 +157,9 @@ class _Wait:
             self._known.add(gap)
             self.changed = now
 
-    def due(self, now: float) -> bool:
+    def due(self, now: float, again: float) -> bool:
         """Whether to close now. What failed for lack of one thing is tried again as soon as another is lacking."""
-        if self.closed_at is None or now - self.closed_at >= CLOSE_AGAIN:
+        if self.closed_at is None or now - self.closed_at >= again:
             return True
         return self.refused is not None and self.refused != self.gap
 
@@ -238,7 +243,7 @@ class Runner:
 
     def _close(self, step: Step, wait: _Wait) -> None:
         first = wait.closed_at is None
-        if not wait.due(self.clock.now()):
+        if not wait.due(self.clock.now(), step.again):
             return
         wait.refused = None
         token = _listener.set(lambda text: self._tell(step, "waiting", text, wait.start))

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 
+from bootstrapper import capi
 from bootstrapper.config import ManagementCluster
 from bootstrapper.phases import sites
 from bootstrapper.phases.sites import Site
@@ -13,10 +15,14 @@ from bootstrapper.providers import certificates, components, contracts, inventor
 from bootstrapper.providers.components import Provider
 from bootstrapper.step import Step
 from bootstrapper.world import Bundle, Cluster, Object
+from pivot.errors import NotFound
 
 CRD = ("apiextensions.k8s.io/v1", "CustomResourceDefinition")
+POD = ("v1", "Pod")
 INVENTORY = (components.INVENTORY_VERSION, "Provider")
 CERT_MANAGER = ("cert-manager.io/v1", "Certificate")
+#: Seconds between two nudges of managers that start.
+NUDGE_EVERY = 2.0
 #: What can go in before the images are there.
 BEFORE_IMAGES = (
     waves.NAMESPACES,
@@ -101,6 +107,7 @@ class On:
                 f"the providers' managers run in {self.site.words}",
                 self._not_running,
                 self._start,
+                again=NUDGE_EVERY,
             ),
             Step(
                 f"{self.site.name}-inventory",
@@ -141,7 +148,7 @@ class On:
         for provider in self.wanted.providers:
             observed = [
                 *cluster.find("apps/v1", "Deployment", provider.namespace),
-                *cluster.find("v1", "Pod", provider.namespace),
+                *cluster.find(*POD, provider.namespace),
                 *cluster.find("discovery.k8s.io/v1", "EndpointSlice", provider.namespace),
             ]
             lacking = readiness.unavailable(provider, observed) or readiness.unreachable(provider, observed)
@@ -150,9 +157,27 @@ class On:
         return None
 
     def _start(self) -> None:
+        # Again, because a node may have come, or an unfinished one may have been made anew, since they were loaded.
+        if self.site.missing_images(self.wanted.images):
+            self.site.load_images(self.wanted.images)
         cluster = self.site.cluster()
         managers = self._objects(cluster, (waves.MANAGERS,))
         sites.apply(cluster, sites.absent(cluster, managers))
+        for provider in self.wanted.providers:
+            self._nudge(cluster, provider)
+
+    def _nudge(self, cluster: Cluster, provider: Provider) -> None:
+        """Have its managers asked again whether they are ready.
+
+        By its manifest a kubelet asks when the container starts, which is too early, and 10 s later; and at once when
+        anything about the pod changes (kubelet's prober, `UpdatePodStatus`).
+        """
+        kind = cluster.kind(*POD)
+        assert kind is not None, "every API server knows pods"
+        changed = {"metadata": {"annotations": {capi.NUDGE: datetime.now(UTC).isoformat()}}}
+        for pod in readiness.starting(provider, cluster.find(*POD, provider.namespace)):
+            with suppress(NotFound):  # replaced since it was listed
+                cluster.patch(kind, provider.namespace, pod["metadata"]["name"], changed)
 
     def _unrecorded(self) -> str | None:
         installed = self.site.cluster().find(*INVENTORY)

@@ -53,6 +53,12 @@ def unavailable(provider: Provider, observed: Sequence[Object]) -> str | None:
     return None
 
 
+def starting(provider: Provider, observed: Iterable[Object]) -> list[Object]:
+    """Its Pods with a container that runs and isn't ready. observed: Pods, others are passed over."""
+    pods = [obj for obj in observed if obj["kind"] == "Pod" and obj["metadata"]["namespace"] == provider.namespace]
+    return [pod for pod in pods if any(map(_runs_unready, (pod.get("status") or {}).get("containerStatuses") or ()))]
+
+
 def unreachable(provider: Provider, observed: Iterable[Object]) -> str | None:
     """Which of its webhooks nobody answers for. observed: EndpointSlices, others are passed over."""
     answering = {
@@ -142,6 +148,10 @@ def _container_says(container: Object) -> Iterator[str]:
     elif not container.get("ready"):
         restarts = container.get("restartCount", 0)
         yield f"container {container['name']} runs but isn't ready" + (f", {restarts} restarts" if restarts else "")
+
+
+def _runs_unready(container: Object) -> bool:
+    return "running" in (container.get("state") or {}) and not container.get("ready")
 
 
 def _end(terminated: Object) -> str:

@@ -193,3 +193,19 @@ def test_managers_that_do_not_run_and_why(observed: list[Object], says: str) -> 
 def test_webhooks_that_nobody_answers_for(slices: list[Object], reachable: bool) -> None:
     says = "webhook service x-system/hook of infrastructure-x has no ready endpoint"
     assert readiness.unreachable(PROVIDER, slices) == (None if reachable else says)
+
+
+@pytest.mark.parametrize(
+    ("observed", "found"),
+    [
+        pytest.param([], 0, id="no pod"),
+        pytest.param([pod()], 0, id="no container yet"),
+        pytest.param([pod(waiting("ContainerCreating"))], 0, id="a container that is being made"),
+        pytest.param([pod({"state": {"running": {}}, "ready": True})], 0, id="ready"),
+        pytest.param([pod({"state": {"running": {}}})], 1, id="runs, and isn't ready"),
+        pytest.param([pod({"state": {"running": {}}}, metadata={"namespace": "y"})], 0, id="somebody else's"),
+        pytest.param([deployment(0)], 0, id="no pod at all"),
+    ],
+)
+def test_pods_that_are_starting(observed: list[Object], found: int) -> None:
+    assert len(readiness.starting(PROVIDER, observed)) == found

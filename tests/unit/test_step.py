@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from itertools import chain, repeat
 
 import pytest
@@ -111,6 +112,12 @@ def test_a_close_that_worked_is_not_repeated_because_the_gap_changes() -> None:
     run, work = Run(), Work("managers", "none", "1 of 4", "2 of 4", "3 of 4", None)
     run.runner.run([work.step])
     assert work.closes == 1
+
+
+def test_a_step_may_say_how_soon_it_is_closed_again() -> None:
+    run, work = Run(), Work("managers", "not ready", *["not ready"] * 8, None)
+    run.runner.run([replace(work.step, again=2.0)])
+    assert work.closes == 3
 
 
 def counting() -> Iterator[str]:
