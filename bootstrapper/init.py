@@ -44,13 +44,16 @@ def steps(config: ManagementCluster, world: World, *, keep_bootstrap: bool = Fal
         ),
         *scaffold(*bootstrap.run()),  # Cluster API's controllers in it
         *scaffold(cluster.asked_for(first)),  # the first real cluster
-        *scaffold(cluster.answers(first), charge.kubeconfig_kept(first, config, world)),
+        Together(
+            scaffold(cluster.answers(first), charge.kubeconfig_kept(first, config, world)),
+            scaffold(management.images()),  # they go in while kubeadm runs
+        ),
         Together(
             scaffold(cluster.connected(first), cluster.whole(first)),
-            [*scaffold(management.images()), management.defined(), *management.run()],  # the same controllers there
+            [management.defined(), *management.run()],  # the same controllers there
         ),
         *handover.steps(config, world),  # every object moves
-        *proof.steps(config, world),  # it manages itself, and nobody else does
+        Together(*([step] for step in proof.steps(config, world))),  # it manages itself, and nobody else does
         *([] if keep_bootstrap else farewell.steps(config, world)),  # the throw-away cluster leaves
     ]
 
