@@ -1,8 +1,8 @@
 """The documented procedure, command by command.
 
-It is the Cluster API book's quick start and its page on `clusterctl move` ("Bootstrap & Pivot"), with what takes the place
-of a registry (`kind load`) and of cert-manager (certificates in the rendered components). Each command is typed as soon
-as the one before it came back; nothing is done side by side.
+It is the Cluster API book's quick start and its page on `clusterctl move` ("Bootstrap & Pivot"), with what takes the
+place of a registry (`kind load`) and of cert-manager (certificates in the rendered components). Each command is typed
+as soon as the one before it came back; nothing is done side by side.
 """
 
 from __future__ import annotations
