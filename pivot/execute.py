@@ -90,9 +90,22 @@ class Executor:
         except (Conflict, NotFound, AlreadyExists) as error:
             raise LookAgain(f"{operation}: {error}") from error
         except Refused as error:
+            if self._is_another(operation):
+                raise LookAgain(f"{operation}: it was made anew meanwhile") from error
             what = f"the {operation.side} refuses to {operation.action} {operation.key or ''}".rstrip()
             refusal = TargetRefused if operation.side == "target" else SourceRefused
             raise refusal(what, str(error), "mend that, then run the same command again") from error
+
+    def _is_another(self, operation: Operation) -> bool:
+        """Whether the object of a refused operation isn't the one that was seen: a UID that differs is refused, too."""
+        side, cluster = (
+            (self.seen.source, self.source) if operation.side == "source" else (self.seen.target, self.target)
+        )
+        item = side.get(operation.key) if operation.key else None
+        if item is None:
+            return False
+        now = cluster.get(item.kind, item.key.namespace or None, item.key.name)
+        return now is None or now["metadata"]["uid"] != item.uid
 
     # -- the source
 

@@ -112,8 +112,8 @@ class Cluster(Protocol):
     ) -> Object:
         """JSON merge patch (RFC 7386) or JSON patch (RFC 6902).
 
-        A uid or resourceVersion in a merge patch's metadata is a precondition. Raises NotFound, Conflict (a
-        precondition or a `test` doesn't hold), Refused.
+        A resourceVersion or uid in a merge patch's metadata is a precondition. Raises NotFound, Conflict (another
+        resourceVersion), Refused (another uid, too: an API server answers that with 422).
         """
         ...
 

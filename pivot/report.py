@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from pivot.objects import Key
-from pivot.plan import Plan
+from pivot.plan import Plan, Stage
 from pivot.seen import Seen
 from pivot.verdict import Judgement, Verdict
 from pivot.verify import target_uids, wanted_owners
@@ -138,9 +138,13 @@ def plan_lines(plan: Plan) -> list[str]:
         lines += [f"{v:8}{number:6} {kind}" for v, kinds in table.items() for kind, number in kinds.items()]
     staying = sum(j.verdict is Verdict.STAY for j in plan.judgements)
     lines += [f"{Verdict.STAY:8}{staying} other objects"] if staying else []
-    for number, stage in enumerate(plan.stages, 1):
-        waves = f" in {len(stage.waves)} waves" if len(stage.waves) > 1 else ""
-        what = f"{len(stage.operations)} writes{waves}" if stage.operations else ""
-        waits = f"wait: {stage.waits[0]}" + (f" (and {len(stage.waits) - 1} more)" if len(stage.waits) > 1 else "")
-        lines.append(f"{number}. {stage.name}: {'; '.join(filter(None, (what, waits if stage.waits else '')))}")
+    lines += [f"{number}. {_stage_line(stage)}" for number, stage in enumerate(plan.stages, 1)]
     return lines
+
+
+def _stage_line(stage: Stage) -> str:
+    waves = f" in {len(stage.waves)} waves" if len(stage.waves) > 1 else ""
+    writes = f"{len(stage.operations)} operations{waves}" if stage.operations else ""
+    more = f" (and {len(stage.waits) - 1} more)" if len(stage.waits) > 1 else ""
+    waits = f"wait: {stage.waits[0]}{more}" if stage.waits else ""
+    return f"{stage.name}: {'; '.join(part for part in (writes, waits) if part)}"

@@ -4,6 +4,7 @@ only the garbage collector and the namespace controller run. Everything on free 
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import secrets
 import socket
@@ -15,9 +16,10 @@ from pathlib import Path
 import yaml
 
 from bootstrapper.adapters import kube
+from bootstrapper.errors import LostContact
 from bootstrapper.world import Cluster
 from pivot.errors import PivotError
-from pivot.ports import CONFIG_MAP, Kind
+from pivot.ports import NAMESPACE, Kind
 
 #: Seconds for a server to answer, on a loaded machine.
 PATIENCE = 120.0
@@ -84,7 +86,10 @@ def _api_server(running: contextlib.ExitStack, folder: Path, binaries: Mapping[s
     }
     command = [str(binaries["kube-apiserver"]), *(f"--{flag}={text}" for flag, text in flags.items())]
     _start(running, folder, f"{name}-kube-apiserver", command)
-    cluster = {"server": f"https://127.0.0.1:{port}", "insecure-skip-tls-verify": True}
+    certificates = folder / f"{name}-certificates" / "apiserver.crt"
+    wait_until(lambda: certificates.exists() and certificates.stat().st_size > 0, f"{certificates} is written")
+    authority = base64.b64encode(certificates.read_bytes()).decode()
+    cluster = {"server": f"https://127.0.0.1:{port}", "certificate-authority-data": authority}
     return yaml.safe_dump(
         {
             "apiVersion": "v1",
@@ -101,7 +106,7 @@ def _ready(
     running: contextlib.ExitStack, folder: Path, binaries: Mapping[str, Path], name: str, kubeconfig: str
 ) -> Cluster:
     """Wait for the kube-apiserver, then start its kube-controller-manager."""
-    cluster = kube.connect(kubeconfig, name).patient(PATIENCE)
+    cluster = kube.connect(kubeconfig, name)
     log = folder / f"{name}-kube-apiserver.log"
     wait_until(lambda: _answers(cluster), f"{name} is ready; see {log}")
     path = folder / f"{name}.kubeconfig"
@@ -118,22 +123,24 @@ def _ready(
     }
     command = [str(binaries["kube-controller-manager"]), *(f"--{flag}={text}" for flag, text in flags.items())]
     _start(running, folder, f"{name}-kube-controller-manager", command)
-    return cluster
+    return cluster.patient(PATIENCE)
 
 
 def _answers(cluster: Cluster) -> bool:
+    """Ready, and its own namespaces are made."""
     try:
         cluster.alive()
-        return cluster.get(CONFIG_MAP, "kube-system", "extension-apiserver-authentication") is not None
-    except Exception:
+        return all(cluster.get(NAMESPACE, None, name) for name in ("kube-system", "default"))
+    except (LostContact, PivotError):
         return False
 
 
 def install_crds(cluster: Cluster, texts: list[str]) -> None:
-    """Every CRD of the components, without conversion webhooks: nobody would answer them here."""
+    """Every CRD of the components, labelled as clusterctl does, without conversion webhooks: nobody would answer."""
     crds = [o for text in texts for o in yaml.safe_load_all(text) if o and o["kind"] == "CustomResourceDefinition"]
     for crd in crds:
         crd["spec"].pop("conversion", None)
+        crd["metadata"].setdefault("labels", {})["clusterctl.cluster.x-k8s.io"] = ""
         cluster.apply(crd)
     names = {crd["spec"]["names"]["kind"] for crd in crds}
     wait_until(lambda: names <= {k.kind for k in cluster.kinds() if _listed(cluster, k)}, "all CRDs are served")

@@ -183,9 +183,10 @@ class FakeCluster:
             body = {**clone(old), "status": body.get("status")}
         elif kind.status and "status" in old:
             body["status"] = clone(old["status"])
-        for part in ("uid", "resourceVersion"):
-            if body["metadata"].get(part) != old["metadata"][part]:
-                raise Conflict(f"{name}: {part} in the precondition isn't that of the object")
+        if body["metadata"].get("resourceVersion") != old["metadata"]["resourceVersion"]:
+            raise Conflict(f"{name} has another resourceVersion")
+        if body["metadata"].get("uid") != old["metadata"]["uid"]:
+            raise Refused(f"{name} has another uid", "metadata.uid: field is immutable")
         if reason := self.refusals("patch", body):
             raise Refused(f"{name} is refused", reason)
         if "managedFields" not in (patch.get("metadata", {}) if isinstance(patch, Mapping) else {}):
