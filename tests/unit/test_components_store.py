@@ -6,6 +6,7 @@ import io
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -104,6 +105,47 @@ def test_a_failure_ends_what_runs_beside_it(tmp_path: Path) -> None:
     parts = [Part("bad", fail), Part("long", long, lane="fetch")]
     with pytest.raises(MachineError, match=r"^no$"):
         run(tmp_path, parts)
+
+
+KILLED = """
+import io, sys
+from pathlib import Path
+from hack.components.builder import Builder
+from hack.components.parts import Part
+from hack.components.progress import Progress
+from hack.components.store import Store
+
+def build(work):
+    (work.out / "half").write_text("half")
+    work.run("sh", "-c", 'echo $$ > "$1"; exec sleep 600', "sh", sys.argv[2])
+
+Builder(Store(Path(sys.argv[1])), Progress(io.StringIO()), "linux/amd64", [Part("base", build)]).run()
+"""
+
+
+def wait_for(found: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 60
+    while not found():
+        assert time.monotonic() < deadline, "it didn't happen"
+        time.sleep(0.02)
+
+
+def test_a_killed_builder_leaves_no_command_and_no_half_part(tmp_path: Path) -> None:
+    root, pid = tmp_path / "root", tmp_path / "pid"
+    command = [sys.executable, "-c", KILLED, str(root), str(pid)]
+    first = subprocess.Popen(command, cwd=Path(__file__).parents[2])
+    wait_for(lambda: pid.is_file() and pid.read_text().strip() != "")
+    first.kill()
+    first.wait()
+    command_line = Path("/proc") / pid.read_text().strip() / "cmdline"
+    wait_for(lambda: not command_line.exists() or not command_line.read_bytes())
+    store = Store(root)
+    assert store.last("base") is None
+    store.clean()
+    seen: list[str] = []
+    made = run(root, two_parts(seen)).made["base"]
+    assert seen == ["base", "top"]
+    assert not (made.folder / "half").exists()
 
 
 def test_the_bundle_is_all_parts_and_is_written_once(tmp_path: Path) -> None:
