@@ -16,16 +16,15 @@ from typing import TYPE_CHECKING
 
 from hack.dockerengine import machine
 from hack.dockerengine.daemon import PATIENCE, Daemon
+from hack.dockerengine.machine import Unfit
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 #: apparmor, git, ... that docker.io recommends aren't needed for nodes; iptables and runc it brings along.
 PACKAGES = ("docker.io", "iptables", "util-linux")
-
-
-class Unfit(Exception):
-    """This machine can't run an engine: what, why, and what to do, for the operator."""
+#: Seconds in which a dockerd that was just started need not have written its pid yet.
+GRACE = 5.0
 
 
 def main(argv: list[str]) -> int:
@@ -80,9 +79,10 @@ def _run(daemon: Daemon) -> None:
         return
     if machine.lacks_sys_resource():
         say("this machine lacks CAP_SYS_RESOURCE: containers get all capabilities but that one")
-    pid = daemon.pid() or daemon.start()
+    if daemon.pid() is None:
+        daemon.start()
     version = wait(f"the log, {daemon.log}, ends with", lambda: daemon.pid() is not None, daemon)
-    say(f"Docker engine {version} started (pid {daemon.pid() or pid}, log {daemon.log})")
+    say(f"Docker engine {version} started (pid {daemon.pid()}, log {daemon.log})")
 
 
 def stop(daemon: Daemon) -> int:
@@ -93,11 +93,7 @@ def stop(daemon: Daemon) -> int:
         pid = daemon.pid()
         if pid is None:
             version = answering()
-            say(
-                f"Docker engine {version} wasn't started from here: left alone"
-                if version
-                else "no engine runs"
-            )
+            say(f"Docker engine {version} wasn't started from here: left alone" if version else "no engine runs")
             return 0
         if not daemon.stop(pid):
             raise Unfit(f"dockerd (pid {pid}) still runs after {PATIENCE:.0f} s.\n  See {daemon.log}")
@@ -108,9 +104,7 @@ def stop(daemon: Daemon) -> int:
 def status(daemon: Daemon) -> int:
     """Says it on stdout."""
     version = answering()
-    print(
-        f"Docker engine {version} answers{_at()}; {whose(daemon)}" if version else "no Docker engine answers"
-    )
+    print(f"Docker engine {version} answers{_at()}; {whose(daemon)}" if version else "no Docker engine answers")
     return 0 if version else 1
 
 
@@ -135,9 +129,7 @@ def install() -> None:
     if shutil.which("dockerd") and shutil.which("iptables") and shutil.which("docker"):
         return
     if not shutil.which("apt-get"):
-        raise Unfit(
-            "no Docker engine is installed, and there is no apt-get.\n  Install one, then run this again."
-        )
+        raise Unfit("no Docker engine is installed, and there is no apt-get.\n  Install one, then run this again.")
     say(f"installing Debian's {PACKAGES[0]}")
     env = {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "RUNLEVEL": "1"}
     for argv in (
@@ -154,7 +146,7 @@ def wait(where: str, alive: Callable[[], bool], daemon: Daemon | None = None) ->
     deadline = time.monotonic() + PATIENCE
     while (version := answering()) is None:
         waited = PATIENCE - (deadline - time.monotonic())
-        if waited > PATIENCE or (waited > 5 and not alive()):
+        if waited > PATIENCE or (waited > GRACE and not alive()):
             words = daemon.last_words() if daemon else ""
             raise Unfit(f"the engine didn't come up within {waited:.0f} s; {where}:\n{words}")
         time.sleep(0.3)

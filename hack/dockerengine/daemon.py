@@ -47,8 +47,8 @@ class Daemon:
         by now counts as none."""
         return _alive(self.pid_file, "dockerd")
 
-    def start(self) -> int:
-        """Starts dockerd in a session of its own; returns its pid. It may not answer yet."""
+    def start(self) -> None:
+        """Starts dockerd in a session of its own, as nobody's child. It may not have its pid yet, and not answer."""
         for file, program in ((self.pid_file, "dockerd"), (CONTAINERD_PID, "containerd")):
             if _alive(file, program) is None:
                 file.unlink(missing_ok=True)
@@ -57,19 +57,11 @@ class Daemon:
         folder = machine.iptables_folder(self.state)
         if folder:
             env["PATH"] = f"{folder}:{env['PATH']}"
-        argv = ["dockerd", "--config-file", str(self.config), "--pidfile", str(self.pid_file)]
+        argv = ["setsid", "--fork", "dockerd", "--config-file", str(self.config), "--pidfile", str(self.pid_file)]
         with self.log.open("ab") as log:
             log.write(f"\n--- started {time.strftime('%F %T')}\n".encode())
             log.flush()
-            return subprocess.Popen(
-                argv,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                env=env,
-                cwd="/",
-                start_new_session=True,
-            ).pid
+            subprocess.run(argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=env, cwd="/", check=True)
 
     def stop(self, pid: int) -> bool:
         """Ends our dockerd, and with it its containers. Returns whether it is gone."""
@@ -81,15 +73,14 @@ class Daemon:
 
     def last_words(self, lines: int = 8) -> str:
         """The end of the log."""
-        return (
-            "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
-            if self.log.is_file()
-            else ""
-        )
+        return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:]) if self.log.is_file() else ""
 
     def _configuration(self) -> dict[str, Any]:
         """The operator's daemon.json, where there is one, and what this machine needs."""
-        found: dict[str, Any] = json.loads(OPERATORS.read_text()) if OPERATORS.is_file() else {}
+        try:
+            found: dict[str, Any] = json.loads(OPERATORS.read_text()) if OPERATORS.is_file() else {}
+        except ValueError as e:
+            raise machine.Unfit(f"{OPERATORS} isn't JSON: {e}.\n  Correct it, then run this again.") from None
         if machine.lacks_sys_resource():
             found |= self._runtime()
         return found

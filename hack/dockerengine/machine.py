@@ -22,6 +22,10 @@ SYSCTLS = {
 }
 
 
+class Unfit(Exception):
+    """This machine can't run an engine: what, why, and what to do, for the operator."""
+
+
 def has_capability(status: str, number: int) -> bool:
     """Whether the bounding set in the text of /proc/PID/status has the capability of this number."""
     (line,) = (x for x in status.splitlines() if x.startswith("CapBnd:"))
@@ -48,9 +52,7 @@ def raise_sysctls() -> list[str]:
             (root / name).write_text(str(least))
             said.append(f"{name.replace('/', '.')}: {values.get(name, 0)} -> {least}")
         except OSError as e:
-            said.append(
-                f"{name.replace('/', '.')} stays at {values.get(name, 0)}, {least} is needed: {e.strerror}"
-            )
+            said.append(f"{name.replace('/', '.')} stays at {values.get(name, 0)}, {least} is needed: {e.strerror}")
     return said
 
 
@@ -86,8 +88,14 @@ def mount_cgroups() -> list[str]:
 
 
 def _mount(kind: str, target: Path, options: str) -> None:
-    target.mkdir(exist_ok=True)
-    subprocess.run(["mount", "-t", kind, "-o", options, kind, str(target)], check=True)
+    try:
+        target.mkdir(exist_ok=True)
+    except OSError as e:
+        raise Unfit(f"{target} can't be made: {e.strerror}.\n  The engine needs this machine's cgroups.") from None
+    argv = ["mount", "-t", kind, "-o", options, kind, str(target)]
+    done = subprocess.run(argv, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise Unfit(f"`{' '.join(argv)}` failed: {done.stderr.strip()}\n  The engine needs this machine's cgroups.")
 
 
 def iptables_folder(state: Path) -> Path | None:
