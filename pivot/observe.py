@@ -84,6 +84,9 @@ def observe(
     their_namespaces = _namespaces(target)
     marker = read_marker(target, found.source_identity, options)
     ours = _look(source, found.source.values(), options.parallel)
+    labelled = {key.group_kind for key, item in ours.items() if movable(item.kind, item)} - moving
+    late = [] if whole else [found.target[name] for name in sorted(labelled) if name in found.target]
+    theirs = {**theirs, **_look(target, late, options.parallel)}
     return Seen(
         Side(
             source.name,
@@ -109,7 +112,7 @@ def _look(cluster: Cluster, kinds: Iterable[Kind], parallel: int) -> Mapping[Key
     if parallel == 1:
         lists = [_list(cluster, kind) for kind in kinds]
     else:
-        with ThreadPoolExecutor(min(parallel, LISTS)) as pool:
+        with ThreadPoolExecutor(LISTS) as pool:
             lists = list(pool.map(lambda kind: _list(cluster, kind), kinds))
     return {item.key: item for items in lists for item in items}
 

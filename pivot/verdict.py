@@ -104,7 +104,13 @@ class _Court:
 
     @cached_property
     def roots(self) -> frozenset[Key]:
-        return frozenset(key for key, item in self.items.items() if self.in_scope(key) and _is_root(item))
+        """What takes along all that hangs below it.
+
+        What is labelled to move without its hierarchy does so, too, where it leaves the source: clusterctl leaves what
+        hangs below it behind, for the garbage collector.
+        """
+        chosen = ((key, item) for key, item in self.items.items() if self.in_scope(key))
+        return frozenset(key for key, item in chosen if _is_root(item) or (key.namespace and _is_forced(item)))
 
     @cached_property
     def hierarchy(self) -> Mapping[Key, Key]:
@@ -166,8 +172,8 @@ class _Court:
             return Verdict.COPY, f"below cluster-scoped {self.global_hierarchy[key]}"
         if key in self.hierarchy:
             root = self.hierarchy[key]
-            return Verdict.MOVE, "a root" if root == key else f"below {root}"
-        return Verdict.MOVE, "labelled to move" if movable(self.items[key].kind) else "needed by the fleet"
+            return Verdict.MOVE, _why_root(self.items[key]) if root == key else f"below {root}"
+        raise AssertionError(f"{key} travels without a reason")
 
     def _objection(self, item: Item) -> str:
         kind = item.kind
@@ -208,6 +214,12 @@ class _Court:
                 return (), f"its controller {named} doesn't move"
             dropped.append(str(reference.get("uid", "")))
         return tuple(dropped), ""
+
+
+def _why_root(item: Item) -> str:
+    if _is_root(item):
+        return "a root"
+    return "needed by the fleet" if item.key.group_kind in ALWAYS else "labelled to move"
 
 
 def _is_root(item: Item) -> bool:

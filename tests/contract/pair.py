@@ -73,7 +73,7 @@ class Pair:
         chosen = Options(stall=30.0, parallel=1 if dies_after is not None else 8, holder="contract", **options)
         left = [dies_after if dies_after is not None else 1_000_000]
         source, target = Mortal(self.source, left), Mortal(self.target, left)
-        return Pivot(source, target, chosen, self.clock, lambda _: None, gone=lambda _: True)  # type: ignore[arg-type]
+        return Pivot(source, target, chosen, self.clock, lambda _: None, gone=lambda _: True)
 
     def wipe(self) -> None:
         """Remove what tests left: objects, claims, markers. Namespaces stay: their names aren't used again."""

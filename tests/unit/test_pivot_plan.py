@@ -307,7 +307,7 @@ def test_a_newer_provider_in_the_target_is_fine() -> None:
 
 def test_undo_puts_the_source_to_work_first_and_removes_only_our_copies() -> None:
     stranger = an(SECRET, "stranger")
-    made = an(NAMESPACE, "default", uid="home", annotations=COPY.annotations | {})  # type: ignore[arg-type]
+    made = an(NAMESPACE, "default", uid="home", annotations=dict(COPY.annotations))
     seen = look(PAUSED_A, target=(COPY, stranger), stopped=("m",))
     seen = replace(seen, target=replace(seen.target, namespaces={"default": made}))
     found = undo(seen)

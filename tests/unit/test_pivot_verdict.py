@@ -33,6 +33,7 @@ A = cluster("a")
 IDENTITY_ROOT = an(IDENTITY, "account", labels=(HIERARCHY_LABEL,))
 SET = an(RESOURCE_SET, "addons")
 QUICK = an(CLASS, "quick")
+LABELLED = an(CONFIG_MAP, "x", labels=(MOVE_LABEL,))
 
 
 def verdict_on(item: Item, *others: Item, target: tuple[Item, ...] = (), options: Options | None = None) -> Judgement:
@@ -58,6 +59,7 @@ def verdict_on(item: Item, *others: Item, target: tuple[Item, ...] = (), options
         ("a binding by its cluster name", an(BINDING, "a", spec={"clusterName": "a"}), (A,), "MOVE"),
         ("an unrelated ConfigMap", an(CONFIG_MAP, "x"), (A,), "STAY"),
         ("labelled to move", an(CONFIG_MAP, "x", labels=(MOVE_LABEL,)), (), "MOVE"),
+        ("what hangs below that, else it would be collected", an(CONFIG_MAP, "y", LABELLED), (LABELLED,), "MOVE"),
         ("of a CRD that is labelled to move", an(MOVED_WIDGET, "x"), (), "MOVE"),
         ("a cluster-scoped identity", IDENTITY_ROOT, (), "COPY"),
         ("what hangs below an identity", an(SECRET, "key", IDENTITY_ROOT), (IDENTITY_ROOT,), "COPY"),
