@@ -133,15 +133,21 @@ class On:
                 return lacking
         if cluster.kind(*INVENTORY) is None:
             return f"the inventory of providers isn't served by {self.site.words} yet"
+        return self._distrusting(cluster)
+
+    def _distrusting(self, cluster: Cluster) -> str | None:
         secrets = cluster.find("v1", "Secret", labels=certificates.OURS)
         holders = [h for kind in webhooks.HOLDERS for h in cluster.find(*kind, labels=components.LABEL)]
         return renewal.distrusting(secrets, holders)
 
     def _define(self) -> None:
+        """What is there already isn't applied again: an API server that is slow to serve new kinds is busy enough."""
         cluster = self.site.cluster()
-        sites.apply(cluster, self.wanted.inventory_definition)
+        all_again = self._distrusting(cluster) is not None
+        sites.apply(cluster, sites.absent(cluster, self.wanted.inventory_definition))
         for wave in BEFORE_IMAGES:
-            sites.apply(cluster, self._objects(cluster, (wave,)))
+            objects = self._objects(cluster, (wave,))
+            sites.apply(cluster, objects if all_again else sites.absent(cluster, objects))
 
     def _not_running(self) -> str | None:
         cluster = self.site.cluster()
