@@ -76,7 +76,8 @@ KUBELET = (
         hopeless=True,
     ),
     _pattern(
-        r"oom_score_adj[^\n]*(permission denied|operation not permitted)",
+        # Not what kubelet says of its own process: that one goes on.
+        r"create failed[^\n]*oom_score_adj[^\n]*(permission denied|operation not permitted)",
         "containers can't set their oom_score_adj: this machine lacks CAP_SYS_RESOURCE",
         "Set restrict_oom_score_adj = true in the containerd configuration of the node image.",
     ),

@@ -102,7 +102,7 @@ def test_no_secret_of_kubeadm_gets_through() -> None:
             id="capabilities",
         ),
         pytest.param(
-            "write /proc/self/oom_score_adj: permission denied",
+            "runc create failed: error during container init: write /proc/self/oom_score_adj: permission denied",
             "containers can't set their oom_score_adj: this machine lacks CAP_SYS_RESOURCE",
             False,
             id="oom score",
@@ -143,6 +143,13 @@ def test_no_secret_of_kubeadm_gets_through() -> None:
             None,
             False,
             id="a node that isn't registered yet is normal",
+        ),
+        pytest.param(
+            'E1123 container_manager_linux.go:592] "Failed to ensure process in container with oom score" '
+            'err="failed to apply oom score -999 to PID 534: write /proc/534/oom_score_adj: permission denied"',
+            None,
+            False,
+            id="kubelet does without an oom score of its own",
         ),
     ],
 )
