@@ -31,7 +31,7 @@ from pivot.plan import DONE as STATE_DONE
 from pivot.plan import HANDED_OVER, RETIRED, Operation
 from pivot.ports import CONFIG_MAP, NAMESPACE, Cluster, Kind, Managers, Object
 from pivot.seen import Marker, Options, Seen, marker_name, pivot_number
-from pivot.verdict import Judgement
+from pivot.verdict import Judgement, Verdict
 from pivot.verify import target_uids, wanted_owners
 
 MARKER_LABEL = "pivot.bootstrapper/marker"
@@ -133,8 +133,7 @@ class Executor:
         item = self.seen.source.namespaces[key.name]
         metadata = dict(essence(item.body, NAMESPACE)["metadata"])
         metadata.pop("finalizers", None)
-        note = origin_note(item, self.seen.source.identity, self.seen.pivot)
-        metadata["annotations"] = {**metadata.get("annotations", {}), ORIGIN: note}
+        metadata["annotations"] = {**metadata.get("annotations", {}), ORIGIN: self._note(item)}
         body = {"apiVersion": "v1", "kind": "Namespace", "metadata": {**metadata, "name": key.name}}
         self.target.create(NAMESPACE, body)
 
@@ -142,7 +141,7 @@ class Executor:
         """The copy, with those of its owners that stand in the target already."""
         item, kind = self._both(key)
         owners, _ = wanted_owners(self.seen, self.judged[key], self.uids)
-        body = copy_of(item, self.seen.source.identity, self.seen.pivot, owners, kind)
+        body = copy_of(item, self._note(item), owners, kind)
         made = self.target.create(kind, body)
         self.uids[key] = made["metadata"]["uid"]
         if item.applied:
@@ -155,7 +154,7 @@ class Executor:
         item, kind = self._both(key)
         copy = self.seen.target.graph.items[key]
         owners, _ = wanted_owners(self.seen, self.judged[key], self.uids)
-        wanted = copy_of(item, self.seen.source.identity, self.seen.pivot, owners, kind)
+        wanted = copy_of(item, self._note(item), owners, kind)
         self.target.patch(kind, key.namespace or None, key.name, _rewrite(copy, wanted))
 
     def link(self, key: Key) -> None:
@@ -232,6 +231,11 @@ class Executor:
         self.target.patch(CONFIG_MAP, HOME, marker_name(marker.source, marker.namespaces), patch)
 
     # -- what several need
+
+    def _note(self, item: Item) -> str:
+        judgement = self.judged.get(item.key)
+        moved = judgement is not None and judgement.verdict is Verdict.MOVE
+        return origin_note(item, self.seen.source.identity, self.seen.pivot, moved)
 
     def _both(self, key: Key) -> tuple[Item, Kind]:
         return self.seen.source.graph.items[key], self.seen.target.kinds[key.group_kind]

@@ -56,12 +56,16 @@ class Key:
 
 @dataclass(frozen=True)
 class Origin:
-    """What a copy is a copy of: the source's identity, the pivot that made it, the object's UID there, its digest."""
+    """What a copy is a copy of: the source's identity, the pivot that made it, the object's UID there, its digest.
+
+    `moved`: the object leaves the source (MOVE, not COPY), as it was judged when all of its hierarchy stood there.
+    """
 
     source: str
     pivot: str
     uid: str
     digest: str
+    moved: bool
 
 
 @dataclass(frozen=True)
@@ -120,7 +124,8 @@ class Item:
         """What it is a copy of, None when it is no copy of ours."""
         try:
             noted = json.loads(self.annotations[ORIGIN])
-            return Origin(*(str(noted[part]) for part in ("source", "pivot", "uid", "digest")))
+            source, pivot, uid, digest = (str(noted[part]) for part in ("source", "pivot", "uid", "digest"))
+            return Origin(source, pivot, uid, digest, noted["moved"] is True)
         except (KeyError, TypeError, ValueError):
             return None
 
@@ -179,11 +184,10 @@ def essence(body: Object, kind: Kind) -> Object:
     return {**kept, "metadata": {name: part for name, part in described.items() if part}}
 
 
-def copy_of(item: Item, source: str, pivot: str, owners: Iterable[Object], kind: Kind) -> Object:
+def copy_of(item: Item, note: str, owners: Iterable[Object], kind: Kind) -> Object:
     """The body to create in the target, at the target's `kind`: the essence, its origin, paused if that can be paused.
 
-    `owners` are ownerReferences whose UIDs are the target's already; `source` is the source's identity, `pivot` this
-    pivot's.
+    `owners` are ownerReferences whose UIDs are the target's already; `note` is its `origin_note`.
     """
     body: Object = json.loads(json.dumps(item.essence))
     metadata: Object = body["metadata"]
@@ -194,16 +198,16 @@ def copy_of(item: Item, source: str, pivot: str, owners: Iterable[Object], kind:
     if references:
         metadata["ownerReferences"] = references
     notes = metadata.setdefault("annotations", {})
-    notes[ORIGIN] = origin_note(item, source, pivot)
+    notes[ORIGIN] = note
     if item.pausable:
         notes[WAS_PAUSED] = was_paused(item)
         _pause(item, body)
     return {"apiVersion": kind.api_version, "kind": kind.kind, **body}
 
 
-def origin_note(item: Item, source: str, pivot: str) -> str:
-    """The text of ORIGIN on the copy of an item."""
-    noted = {"source": source, "pivot": pivot, "uid": item.uid, "digest": item.digest}
+def origin_note(item: Item, source: str, pivot: str, moved: bool) -> str:
+    """The text of ORIGIN on the copy of an item, made by a pivot of the source with this identity."""
+    noted = {"source": source, "pivot": pivot, "uid": item.uid, "digest": item.digest, "moved": moved}
     return json.dumps(noted, sort_keys=True)
 
 

@@ -267,17 +267,22 @@ def _after(seen: Seen, options: Options, judged: Mapping[Key, Judgement]) -> Pla
 
 
 def _retirable(seen: Seen, judged: Mapping[Key, Judgement]) -> list[Key]:
-    """What stands in the target and goes from the source: our copies of the very object, or an identical one.
+    """What stands in the target and goes from the source: what our copies say that they moved, or what is identical.
 
-    An object that carries delete-for-move was found to be such a one, and has lost its finalizers since.
+    The copy's own word counts, for the judgement may change while the hierarchy goes away above an object. An object
+    that carries delete-for-move was found to go, and has lost its finalizers since.
     """
     found = []
-    for key in travellers(judged):
+    for key, judgement in judged.items():
         item, copy = seen.source.graph.items[key], seen.target.get(key)
-        if copy is None or judged[key].verdict is not Verdict.MOVE:
+        if copy is None:
             continue
-        same = (copy.origin and copy.origin.uid == item.uid) or copy.essence == item.essence
-        if same or DELETE_FOR_MOVE in item.annotations:
+        if copy.origin and seen.ours(copy):
+            goes = copy.origin.moved and copy.origin.uid == item.uid
+        else:
+            same = copy.essence == item.essence or DELETE_FOR_MOVE in item.annotations
+            goes = same and judgement.verdict is Verdict.MOVE
+        if goes:
             found.append(key)
     return found
 

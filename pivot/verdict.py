@@ -118,8 +118,12 @@ class _Court:
 
     @cached_property
     def global_hierarchy(self) -> Mapping[Key, Key]:
+        """What hangs below cluster-scoped roots. It ends at Clusters: a Cluster that is in both is managed twice."""
         roots = [key for key in self.roots if not key.namespace]
-        return self.seen.source.graph.hierarchy(roots, self.in_scope)
+        return self.seen.source.graph.hierarchy(roots, self._is_copied)
+
+    def _is_copied(self, key: Key) -> bool:
+        return self.in_scope(key) and key.group_kind != CLUSTER
 
     @cached_property
     def staying_clusters(self) -> list[Key]:

@@ -109,6 +109,29 @@ def owner_cycle() -> World:
 
 
 @scenario
+def cluster_on_an_owner_cycle() -> World:
+    """Retired first, the Cluster leaves behind an object that hangs below nothing any more."""
+    world = _world(managers=False)
+    cluster = world.fleet.cluster_with_machines("a", 0)
+    below = world.fleet.config_map("a-below", cluster)
+    world.source.edit(
+        (*CLUSTER, "default", "a"), lambda b: b["metadata"].update(ownerReferences=[f.owner_reference(below)])
+    )
+    return world
+
+
+@scenario
+def cluster_below_an_identity() -> World:
+    """The identity is copied; the Cluster must not be, or it would be managed twice."""
+    world = _world()
+    identity = world.fleet.make(f.DEV_IDENTITY, "account", labels={HIERARCHY_LABEL: ""}, spec={})
+    world.fleet.cluster_with_machines("a", 0)
+    name = (*CLUSTER, "default", "a")
+    world.source.edit(name, lambda b: b["metadata"].update(ownerReferences=[f.owner_reference(identity)]))
+    return world
+
+
+@scenario
 def applied_fields() -> World:
     world = _world(managers=False)
     cluster = world.fleet.cluster_with_machines("a", 0)

@@ -82,10 +82,12 @@ class Model:
     things: list[Thing]
     names: list[Name]
 
-    def below(self, roots: set[int]) -> set[int]:
+    def below(self, roots: set[int], but: str = "") -> set[int]:
+        """The roots and all below them, without passing an object of the kind `but`."""
         found = set(roots)
+        others = {n for n, t in enumerate(self.things) if t.kind != but}
         while True:
-            more = {n for n in range(len(self.things)) if n not in found and self.owners(n) & found}
+            more = {n for n in others if n not in found and self.owners(n) & found}
             if not more:
                 return found
             found |= more
@@ -106,9 +108,9 @@ class Model:
         return any(self.things[n].kind == "Widget" and not self.things[n].label for n in self.travels())
 
     def stays_in_source(self) -> set[int]:
-        """What doesn't travel, what is cluster-scoped, and what hangs below that."""
+        """What doesn't travel, what is cluster-scoped, and what hangs below that, but never a Cluster."""
         cluster_scoped = {n for n in self.roots() if not self.names[n][2]}
-        copied = self.below(cluster_scoped) | {n for n in self.travels() if not self.names[n][2]}
+        copied = self.below(cluster_scoped, but="Cluster") | {n for n in self.travels() if not self.names[n][2]}
         return (set(range(len(self.things))) - self.travels()) | copied
 
     def collected(self, kept: set[int]) -> set[int]:

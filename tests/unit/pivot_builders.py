@@ -84,9 +84,9 @@ def reference(owner: Item, controller: bool = False) -> Object:
     return {**found, "controller": True} if controller else found
 
 
-def cluster(name: str, **parts: Any) -> Item:
+def cluster(name: str, *owners: Item, **parts: Any) -> Item:
     spec = parts.pop("spec", {})
-    return an(CLUSTER, name, spec=spec, **parts)
+    return an(CLUSTER, name, *owners, spec=spec, **parts)
 
 
 def of_class(name: str, cluster_class: str, class_namespace: str | None = None, **parts: Any) -> Item:

@@ -25,7 +25,7 @@ def test_what_a_copy_keeps_and_what_it_clears() -> None:
     )
     machine.body["metadata"] |= {"generateName": "m-", "creationTimestamp": "t", "managedFields": [{}]}
     owner = {"kind": "Cluster", "uid": "there", "controller": True, "blockOwnerDeletion": True}
-    body = copy_of(machine, "source-id", "pivot", [owner], MACHINE)
+    body = copy_of(machine, "note", [owner], MACHINE)
     metadata = body["metadata"]
     assert body["spec"] == {"clusterName": "a"}
     assert "status" not in body
@@ -39,13 +39,13 @@ def test_what_a_copy_keeps_and_what_it_clears() -> None:
 
 @pytest.mark.parametrize(("was", "noted"), [({}, "false"), ({"paused": True}, "true")])
 def test_a_cluster_arrives_paused_with_a_note_of_what_its_operator_had_done(was: dict[str, Any], noted: str) -> None:
-    body = copy_of(cluster("a", spec=was), "s", "p", [], CLUSTER)
+    body = copy_of(cluster("a", spec=was), "note", [], CLUSTER)
     assert body["spec"]["paused"] is True
     assert body["metadata"]["annotations"][WAS_PAUSED] == noted
 
 
 def test_a_class_arrives_paused_by_its_annotation() -> None:
-    body = copy_of(an(CLASS, "c", spec={}), "s", "p", [], CLASS)
+    body = copy_of(an(CLASS, "c", spec={}), "note", [], CLASS)
     assert PAUSED in body["metadata"]["annotations"]
 
 

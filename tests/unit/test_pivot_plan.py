@@ -9,7 +9,7 @@ import pytest
 from pivot_builders import CLASS, MACHINE, PROVIDER, an, cluster, look, of_class, reference
 
 from pivot.graph import Graph
-from pivot.objects import BLOCK_MOVE, ORIGIN, PAUSED, WAS_PAUSED, Item, copy_of, item_of
+from pivot.objects import BLOCK_MOVE, ORIGIN, PAUSED, WAS_PAUSED, Item, copy_of, item_of, origin_note
 from pivot.plan import plan, undo
 from pivot.ports import CONFIG_MAP, NAMESPACE, SECRET, Object
 from pivot.report import plan_dict, plan_lines, status_of
@@ -28,7 +28,8 @@ def paused(item: Item, was: str = "false") -> Item:
 
 def copied(item: Item, **changes: Any) -> Item:
     """Its copy in the target."""
-    body = copy_of(item, "source-id", PIVOT, [], item.kind)
+    note = origin_note(item, "source-id", PIVOT, moved=True)
+    body = copy_of(item, note, [], item.kind)
     body["metadata"] |= {"uid": f"copy-{item.uid}", "resourceVersion": "1", **changes.pop("metadata", {})}
     return item_of({**body, **changes}, item.kind)
 

@@ -63,6 +63,7 @@ def verdict_on(item: Item, *others: Item, target: tuple[Item, ...] = (), options
         ("of a CRD that is labelled to move", an(MOVED_WIDGET, "x"), (), "MOVE"),
         ("a cluster-scoped identity", IDENTITY_ROOT, (), "COPY"),
         ("what hangs below an identity", an(SECRET, "key", IDENTITY_ROOT), (IDENTITY_ROOT,), "COPY"),
+        ("a Cluster below an identity, lest it be in both", cluster("c", IDENTITY_ROOT), (IDENTITY_ROOT,), "MOVE"),
         ("the inventory", an(PROVIDER, "cluster-api"), (A,), "STAY"),
         ("a MachineDrainRule, which the peer never moves", an(DRAIN_RULE, "skip"), (), "MOVE"),
         ("an ExtensionConfig, which the peer never moves", an(EXTENSION, "hooks"), (), "COPY"),
