@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 import threading
 import time
 from pathlib import Path
@@ -102,9 +103,13 @@ def test_an_engine_of_somebody_else_is_used_and_never_stopped(
 
 def test_a_stale_pid_file_is_no_engine(engine: Daemon) -> None:
     engine.state.mkdir()
-    engine.pid_file.write_text(str(os.getpid()))  # the number belongs to another program by now
+    with subprocess.Popen(["sleep", "60"]) as other:  # the number belongs to another program by now
+        engine.pid_file.write_text(str(other.pid))
 
-    assert engine.pid() is None
+        found = engine.pid()
+        other.kill()
+
+    assert found is None
     assert command.start(engine) == 0
     assert starts(engine) == 1
 
