@@ -120,11 +120,12 @@ def bundle(config: ClusterRequest, missing: Sequence[str], versions: Sequence[st
     found = []
     if missing:
         listed = ", ".join(missing[:3]) + (f" and {len(missing) - 3} more" if len(missing) > 3 else "")
-        found.append(Finding("bundle", f"it isn't complete: {listed}", "Make or copy it again."))
+        found.append(Finding("bundle", f"it isn't complete: {listed}", "Make or copy it again.", whose="bundle"))
     if config.kubernetes_version not in versions:
         there = ", ".join(versions) or "none"
         text = f"Kubernetes {config.kubernetes_version} isn't in it; it has {there}"
-        found.append(Finding("bundle", text, "Ask for one of these as kubernetesVersion, or name another bundle."))
+        remedy = "Ask for one of these as kubernetesVersion, or name another bundle."
+        found.append(Finding("bundle", text, remedy, whose="request"))
     return found
 
 
@@ -177,7 +178,7 @@ def _api(api: tuple[int, int]) -> list[Finding]:
         return []
     have, least = (".".join(map(str, version)) for version in (api, LEAST_API))
     text = f"its API is {have}, {least} or later is needed"
-    return [Finding("container engine", text, "Install Docker 20.10 or later.")]
+    return [Finding("container engine", text, "Install Docker 20.10 or later.", whose="engine")]
 
 
 def _memory(need: int, free: int) -> list[Finding]:

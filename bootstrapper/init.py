@@ -36,7 +36,7 @@ def steps(config: ManagementCluster, world: World, *, keep_bootstrap: bool = Fal
         return _until_in_charge(config, world, made)
 
     return [
-        *scaffold(*fitness.steps(config, world)),  # this machine can carry it, and the request isn't lost already
+        *scaffold(*fitness.steps(config, world, wanted)),  # this machine can carry it, and it isn't lost already
         *scaffold(cluster.possible(first)),  # what its machines are made of
         Together(
             scaffold(*bootstrap_cluster.steps(config, world), bootstrap.defined()),  # a throw-away cluster

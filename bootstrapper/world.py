@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import pivot.ports
 from bootstrapper.config import ClusterRequest, ManagementCluster
@@ -171,12 +171,13 @@ class State(Protocol):
 
 @dataclass(frozen=True)
 class Finding:
-    """What a check found. `blocks` tells whether a run can't work; `remedy` what to do."""
+    """What a check found. `blocks` tells whether a run can't work; `remedy` what to do; `whose` whose problem it is."""
 
     subject: str
     text: str
     remedy: str
     blocks: bool = True
+    whose: Literal["machine", "engine", "bundle", "request"] = "machine"
 
 
 @dataclass(frozen=True)

@@ -61,7 +61,7 @@ class DockerInfrastructure:
         try:
             return found + self._engine_findings(config, here)
         except (EngineUnavailable, LostContact) as error:
-            return [Finding("container engine", str(error), error.hint), *found]
+            return [Finding("container engine", str(error), error.hint, whose="engine"), *found]
 
     def unprepared(self, request: ClusterRequest) -> str | None:
         """Which images the engine lacks, or that a management cluster's name isn't claimed."""
@@ -152,7 +152,7 @@ class DockerInfrastructure:
 
     def _images(self, config: ClusterRequest) -> list[str]:
         balancers = [a.name for a in self._bundle.of_kind("image") if _is(a.name, BALANCER_IMAGE)]
-        return [f"{NODE_IMAGE}:{config.kubernetes_version}", *balancers]
+        return [f"{NODE_IMAGE}:{config.kubernetes_version}", *(balancers or [BALANCER_IMAGE])]
 
     def _machines(self, cluster: str) -> list[Container]:
         return [c for c in self._engine.containers(cluster) if not is_kinds_own(cluster, c.name)]

@@ -68,15 +68,20 @@ def _ours(method: F) -> F:
         import requests.exceptions
 
         try:
-            return method(self, *args, **kwargs)
+            answer = method(self, *args, **kwargs)
         except docker.errors.APIError as error:
+            self.answered = True
             what = f"the container engine refused to {method.__name__.replace('_', ' ')}"
             why = str(error.explanation or error)
             # Absent or stopped between two questions: providers stop and replace containers, so it is worth waiting.
             kind = LostContact if error.status_code in (404, 409) else MachineError
             raise kind(what, why) from None
         except (docker.errors.DockerException, requests.exceptions.RequestException, OSError) as error:
+            if not self.answered:
+                raise EngineUnavailable("no container engine can be reached", _reason(error), START_HINT) from None
             raise LostContact("the container engine doesn't answer", _reason(error), START_HINT) from None
+        self.answered = True
+        return answer
 
     return wrapped  # type: ignore[return-value]  # a decorator that keeps the signature
 
@@ -92,6 +97,9 @@ def _reason(error: BaseException) -> str:
 
 class Engine:
     """A Docker engine as the operator's environment names it (DOCKER_HOST, else the default socket)."""
+
+    #: Whether it ever did: one that never did isn't waited for.
+    answered = False
 
     @functools.cached_property
     def _docker(self) -> DockerClient:

@@ -150,8 +150,9 @@ class State:
         """
         handle = self._take()
         try:
-            os.ftruncate(handle, 0)
-            os.pwrite(handle, self._signature().encode(), 0)
+            with _ours(self.folder):
+                os.ftruncate(handle, 0)
+                os.pwrite(handle, self._signature().encode(), 0)
             yield
         finally:
             os.close(handle)
