@@ -45,7 +45,7 @@ def steps(config: ManagementCluster, world: World, *, keep_bootstrap: bool = Fal
         *scaffold(*bootstrap.run()),  # Cluster API's controllers in it
         *scaffold(cluster.asked_for(first)),  # the first real cluster
         Together(
-            scaffold(cluster.answers(first), charge.kubeconfig_kept(first, config, world)),
+            [*scaffold(cluster.answers(first)), charge.kubeconfig_kept(first, config, world)],
             scaffold(management.images()),  # they go in while kubeadm runs
         ),
         Together(

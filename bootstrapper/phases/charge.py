@@ -1,11 +1,13 @@
 """Who is in charge: told by evidence of presence alone.
 
-The target of a pivot is in charge when the pivot's marker is in it. While the bootstrap cluster's managers run, no
-hand-over has been: the pivot stops them first. That the bootstrap cluster is gone says nothing.
+The target of a pivot is in charge when the pivot's marker is in it. While the managers of a throw-away bootstrap cluster
+run, no hand-over has been: the pivot stops them first, and starts them again only in a cluster that lives on. That the
+bootstrap cluster is gone says nothing.
 """
 
 from __future__ import annotations
 
+from bootstrapper import capi
 from bootstrapper import world as ports
 from bootstrapper.config import ManagementCluster
 from bootstrapper.errors import LostContact, NotInCharge
@@ -29,8 +31,7 @@ def in_charge(config: ManagementCluster, world: World) -> bool:
     management = ports.management(config, world)
     if management is None:
         return False
-    bootstrap = _answering(config, world)
-    if bootstrap is not None and DeploymentManagers(bootstrap).running() and claim.read(bootstrap) is None:
+    if world.backend.throw_away and _undisturbed(config, world):
         return False
     management.alive()
     return has_marker(management)
@@ -60,7 +61,9 @@ def moving(config: ManagementCluster, world: World) -> bool:
 def others(config: ManagementCluster, world: World) -> tuple[str, ...]:
     """The managers outside the management cluster that still act on its objects; none when there is no other."""
     bootstrap = _answering(config, world)
-    return DeploymentManagers(bootstrap).running() if bootstrap is not None else ()
+    if bootstrap is None or bootstrap.one(*capi.CLUSTER, config.namespace, config.name) is None:
+        return ()
+    return DeploymentManagers(bootstrap).running()
 
 
 def fence(config: ManagementCluster, world: World) -> None:
@@ -91,10 +94,13 @@ def kubeconfig_kept(made: Made, config: ManagementCluster, world: World) -> Step
     """Its kubeconfig is in the state folder: the only way in once the bootstrap cluster is gone."""
 
     def gap() -> str | None:
-        text = made.kubeconfig()
+        kept = world.state.read("kubeconfig")
+        if kept and (moving(config, world) or in_charge(config, world)):
+            return None
+        text = made.kubeconfig()  # a state folder may be lost while a pivot is under way
         if text is None:
             raise LostContact(f"{config.name} has no kubeconfig yet")
-        return None if world.state.read("kubeconfig") == text else f"the kubeconfig of {config.name} isn't kept yet"
+        return None if kept == text else f"the kubeconfig of {config.name} isn't kept yet"
 
     def close() -> None:
         text = made.kubeconfig()
@@ -102,6 +108,12 @@ def kubeconfig_kept(made: Made, config: ManagementCluster, world: World) -> Step
             world.state.write("kubeconfig", text)
 
     return Step("kubeconfig", f"the kubeconfig of {config.name} is kept", gap, close)
+
+
+def _undisturbed(config: ManagementCluster, world: World) -> bool:
+    """Whether the bootstrap cluster's managers run and no pivot has begun there."""
+    bootstrap = _answering(config, world)
+    return bootstrap is not None and bool(DeploymentManagers(bootstrap).running()) and claim.read(bootstrap) is None
 
 
 def _answering(config: ManagementCluster, world: World) -> Cluster | None:
