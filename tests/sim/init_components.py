@@ -107,8 +107,7 @@ class Bundle:
     """See `bootstrapper.world.Bundle`: read only, so nothing of it can be lost."""
 
     def version(self, kind: str, name: str) -> str:
-        assert kind == "components"
-        assert name in PROVIDERS
+        assert kind == "image" or name in PROVIDERS
         return VERSION
 
     def text(self, components_: str, file: str) -> str:

@@ -155,7 +155,8 @@ class Scene:
         if when == "before" and what == "backend: stop the node":
             self.proven()
         if when == "before" and (self.moving() or self.markers()):
-            scaffold = re.match(r"backend: (make|finish|load)|mgmt-bootstrap: apply", what)
+            source = self.backend.server.name if self.backend.server else ""
+            scaffold = re.match(rf"backend: (make|finish|load)|{source}: apply", what)
             assert not scaffold, f"scaffolding is built after the pivot began: {what}"
         self.check()
 
@@ -225,4 +226,4 @@ def described(server: ApiServer) -> dict[Name, Object]:
     return found
 
 
-__all__ = ["PowerLost", "Scene", "described", "request"]
+__all__ = ["LEASE", "PowerLost", "Scene", "described", "request"]
