@@ -50,7 +50,7 @@ class Peak:
     def _used(self, identity: str) -> int:
         try:
             stats: Any = self._api.stats(identity, stream=False, one_shot=True)
-        except docker.errors.APIError:  # removed since it was listed
+        except (docker.errors.APIError, ValueError):  # removed since it was listed; just now, and the answer is empty
             return 0
         return used(stats.get("memory_stats") or {})
 
