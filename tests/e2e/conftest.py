@@ -13,10 +13,11 @@ from pathlib import Path
 
 import pytest
 
-from e2e import kills
+from e2e import kills, outside
+from e2e.command import Done
 from e2e.kills import Story
 from e2e.lab import Lab
-from e2e.outside import Births, Kubectl
+from e2e.outside import Births, Container, Kubectl, execute, until
 
 #: The seed of the kills; a failure is repeated by setting it.
 SEED = "BOOTSTRAPPER_E2E_SEED"
@@ -43,6 +44,7 @@ class Management:
 
     lab: Lab
     story: Story
+    unreachable: Done
     births: list[str]
     kubectl: Kubectl
 
@@ -52,6 +54,31 @@ def management(lab: Lab) -> Management:
     """`init`, killed at random, comes to its end."""
     seed = int(os.environ.get(SEED) or random.randrange(1 << 32))
     print(f"\nkills of {SEED}={seed}:", flush=True)
+    planned = kills.chosen(seed)
     with Births(lab.name) as births:
-        story = kills.survive(lab, kills.chosen(seed))
-    return Management(lab, story, births.names, lab.kubectl())
+        early = kills.survive(lab, planned[:3])
+        unreachable = _unreachable(lab)
+        late = kills.survive(lab, planned[3:])
+        story = kills.to_the_end(lab, early + late)
+    return Management(lab, story, unreachable, births.names, lab.kubectl())
+
+
+def _unreachable(lab: Lab) -> Done:
+    """What a run says when kubeadm is done and the API server's load balancer lets nothing through."""
+    running = lab.init()
+    running.wait_for(lambda event: bool(event["step"] == "control-plane"))
+    until("kubeadm is done", lambda: any(_kubeadm_is_done(c) for c in outside.of_role(lab.name, "control-plane")), 300)
+    running.kill()
+    running.finish()
+    (lab.state / "kubeconfig").unlink(missing_ok=True)  # as if the kill had come before it was kept
+    balancer = outside.of_role(lab.name, "external-load-balancer")[0].name
+    outside.docker("pause", balancer)
+    try:
+        return lab.init("--timeout", "10").finish()
+    finally:
+        outside.docker("unpause", balancer)
+
+
+def _kubeadm_is_done(machine: Container) -> bool:
+    """Cluster API's contract: the file that a machine's bootstrap leaves when it has succeeded."""
+    return execute(machine.name, "test", "-e", "/run/cluster-api/bootstrap-success.complete").returncode == 0

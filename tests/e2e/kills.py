@@ -46,23 +46,28 @@ def chosen(seed: int) -> list[Kill]:
 
 @dataclass(frozen=True)
 class Story:
-    """What became of the kills, and the run that came to the end."""
+    """What the runs were at when they were killed, and the one that came to its end."""
 
     killed: tuple[str, ...]
     last: Done
 
 
-def survive(lab: Lab, kills: list[Kill]) -> Story:
-    """Run `init` again and again, killed each time, then to its end. A kill also leaves half a line in the journal."""
+def survive(lab: Lab, kills: list[Kill]) -> tuple[str, ...]:
+    """Run `init` again and again, killed each time: what it was at. A kill also leaves half a line in the journal."""
     killed: list[str] = []
     for kill in kills:
         done, during = _killed(lab, kill)
         print(f"  {kill}: {during}", flush=True)
         if done.code == 0:
-            return Story(tuple(killed), done)
+            break
         killed.append(during)
         _half_a_line(lab)
-    return Story(tuple(killed), lab.init().finish().must())
+    return tuple(killed)
+
+
+def to_the_end(lab: Lab, killed: tuple[str, ...]) -> Story:
+    """Let it come to its end."""
+    return Story(killed, lab.init().finish().must())
 
 
 def _killed(lab: Lab, kill: Kill) -> tuple[Done, str]:

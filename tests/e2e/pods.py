@@ -27,6 +27,10 @@ class Pod:
     address: str
     node: str
 
+    def urls(self) -> list[str]:
+        """Where it answers: by its address, and by its Service's name, which DNS must know."""
+        return [f"http://{host}:{PORT}/health" for host in (self.address, f"{self.name}.default.svc.cluster.local")]
+
 
 def on_each_node(cluster: Kubectl) -> list[Pod]:
     """A pod that answers, with a Service, on each node of a cluster."""
