@@ -235,6 +235,9 @@ def is_kinds_network(network: dict[str, Any]) -> bool:
 def stop_cause(container: Container) -> Cause | None:
     """Why a stopped container is stopped. The provider starts none again; one that it is just about to start is no
     stopped one."""
+    if container.status == "paused":
+        hint = f"'docker unpause {container.name}', then run the same command again."
+        return Cause(f"container {container.name}", "it is paused", hint)
     if container.status not in ("exited", "dead"):
         return None
     why = diagnose.stopped(container.exit_code, out_of_memory=container.out_of_memory)
