@@ -1,8 +1,8 @@
 """Who is in charge: told by evidence of presence alone.
 
-The target of a pivot is in charge when the pivot's marker is in it. While the managers of a throw-away bootstrap cluster
-run, no hand-over has been: the pivot stops them first, and starts them again only in a cluster that lives on. That the
-bootstrap cluster is gone says nothing.
+The target of a pivot is in charge when the pivot's marker is in it. While the managers of a throw-away bootstrap
+cluster run, no hand-over has been: the pivot stops them first, and starts them again only in a cluster that lives on.
+That the bootstrap cluster is gone says nothing.
 """
 
 from __future__ import annotations

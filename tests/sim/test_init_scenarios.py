@@ -12,12 +12,12 @@ from bootstrapper.world import Finding
 from pivot.seen import DONE, HANDED_OVER
 
 
-def stopped_at(word: str, when: str = "after", **how: str) -> Scene:
+def stopped_at(word: str, when: str = "after") -> Scene:
     """The scene in which the power is lost at the first write whose words contain this."""
-    undisturbed = Scene(**how)
+    undisturbed = Scene()
     undisturbed.run()
     at = next(n for n, what in enumerate(undisturbed.power.trace) if word in what)
-    scene = Scene(**how)
+    scene = Scene()
     assert scene.run_until(at, when)
     scene.power.dead = False
     return scene
@@ -143,8 +143,7 @@ def test_somebody_starts_the_managers_of_a_kept_bootstrap_cluster_again() -> Non
     scene.proven()
 
 
-@pytest.mark.parametrize("at", ["backend: make", "mgmt-bootstrap: apply Cluster"])
-def test_an_unfit_machine_is_told_before_anything_is_touched(at: str) -> None:
+def test_an_unfit_machine_is_told_before_anything_is_touched() -> None:
     scene = Scene()
     scene.infrastructure.found = [
         Finding("memory", "2 GB are too few", "add some"),
