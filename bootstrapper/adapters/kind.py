@@ -20,7 +20,7 @@ from typing import Any
 import yaml
 
 from bootstrapper import manifests
-from bootstrapper.adapters import process
+from bootstrapper.adapters import engine_images, process
 from bootstrapper.adapters.engine import Container, Engine
 from bootstrapper.adapters.layout import Layout
 from bootstrapper.errors import LostContact, StepError, Taken
@@ -146,7 +146,10 @@ class KindBackend:
         self._create(name)
 
     def _create(self, name: str) -> None:
-        kind = self._bundle.executable("kind", self._folder.parent / "bin")
+        import platformdirs
+
+        kind = self._bundle.executable("kind", platformdirs.user_cache_path("bootstrapper") / "bin")
+        engine_images.load(self._engine, self._bundle, [self._image])
         with tempfile.TemporaryDirectory(prefix="bootstrapper-") as scratch:
             config = Path(scratch, "kind.yaml")
             config.write_text(yaml.safe_dump(self._config(name)), encoding="utf-8")
@@ -156,6 +159,7 @@ class KindBackend:
             command += ["--config", str(config), "--kubeconfig", str(Path(scratch, "kubeconfig"))]
             done = process.run(command, env={**os.environ, "KIND_EXPERIMENTAL_PROVIDER": "docker"})
         if done.code != 0:
+            self._engine.containers(name)  # an engine that went away meanwhile says so itself: it may come back
             raise StepError(
                 f"bootstrap cluster {name} couldn't be created",
                 failure(done.err),
