@@ -9,7 +9,7 @@ from base64 import b64decode
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from bootstrapper import capi, network, template
+from bootstrapper import capi, diagnose, network, template
 from bootstrapper.config import ClusterRequest
 from bootstrapper.errors import LostContact
 from bootstrapper.phases import sites
@@ -66,12 +66,23 @@ class Made:
         """Why it doesn't come up: from the machines themselves first, then from what their objects say."""
         waiting = [m for m in self.machines() if not capi.is_true(m, "Ready")]
         for machine in waiting:
-            found = self.world.infrastructure.machine_cause(self.name, machine["metadata"]["name"])
+            name = machine["metadata"]["name"]
+            found = self._bootstrap_failure(machine) or self.world.infrastructure.machine_cause(self.name, name)
+                self.name, machine["metadata"]["name"]
+            )
             if found is not None:
                 return found
         if waiting:
             return Cause(capi.title(waiting[0]), capi.lacking(waiting[0], "Ready") or "it is ready now")
         return None
+
+    def _bootstrap_failure(self, machine: Object) -> Cause | None:
+        """What the infrastructure's object of a Machine keeps of a kubeadm that failed for good."""
+        ref = machine["spec"].get("infrastructureRef", {})
+        if "name" not in ref:
+            return None
+        found = self.home().one(f"{ref['apiGroup']}/v1beta2", ref["kind"], self.request.namespace, ref["name"])
+        return diagnose.bootstrap_failure(found) if found else None
 
 
 def possible(made: Made) -> Step:

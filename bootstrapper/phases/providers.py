@@ -9,6 +9,7 @@ from functools import cached_property
 
 from bootstrapper import capi
 from bootstrapper.config import ManagementCluster
+from bootstrapper.errors import RequestError
 from bootstrapper.phases import sites
 from bootstrapper.phases.sites import Site
 from bootstrapper.providers import certificates, components, contracts, inventory, readiness, renewal, waves, webhooks
@@ -46,9 +47,9 @@ class Wanted:
         """Checked to fit together.
 
         Raises:
-            BundleError: one isn't in the bundle. RequestError: contracts that don't fit.
+            BundleError: one isn't in the bundle. RequestError: another version is asked for, or contracts don't fit.
         """
-        found = [self._read(asked.type, asked.name) for asked in self.config.providers]
+        found = [self._read(asked.type, asked.name, asked.version) for asked in self.config.providers]
         contracts.check(found)
         return found
 
@@ -62,12 +63,19 @@ class Wanted:
         """The CRD of clusterctl's inventory."""
         return components.inventory_definition(self.bundle.text("inventory/clusterctl", "clusterctl-api.yaml"))
 
-    def _read(self, kind: str, name: str) -> Provider:
+    def _read(self, kind: str, name: str, asked: str | None) -> Provider:
         artifact = f"{kind}/{name}"
+        version = self.bundle.version("components", artifact)
+        if asked not in (None, version):
+            raise RequestError(
+                f"{self.config.source}: provider {artifact} {asked} is asked for",
+                f"the bundle has {version}",
+                f"Ask for {name}:{version}, or name a bundle that has {asked}.",
+            )
         return components.read(
             kind,
             name,
-            self.bundle.version("components", artifact),
+            version,
             self.bundle.text(artifact, f"{kind}-components.yaml"),
             self.bundle.text(artifact, "metadata.yaml"),
             self.config.variables,
@@ -118,6 +126,7 @@ class On:
         ]
 
     def _undefined(self) -> str | None:
+        self._unrecorded()  # another version is refused before anything of it is overwritten
         cluster = self.site.cluster()
         objects = [
             *self.wanted.inventory_definition,

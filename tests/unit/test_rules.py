@@ -57,11 +57,11 @@ def test_only_adapters_reach_the_outside(path: Path) -> None:
 
 @pytest.mark.parametrize(
     "path",
-    [p for p in modules("bootstrapper") if "adapters" not in p.parts and p.name not in {"cli.py"}],
+    [p for p in modules("bootstrapper") if not {"adapters", "commands"} & set(p.parts)],
     ids=lambda p: str(p.relative_to(ROOT)),
 )
-def test_nothing_but_the_command_line_knows_the_adapters(path: Path) -> None:
-    assert not {n for n in imports(path) if n.startswith("bootstrapper.adapters") and "cli_" not in path.name}
+def test_nothing_but_the_commands_knows_the_adapters(path: Path) -> None:
+    assert not {n for n in imports(path) if n.startswith("bootstrapper.adapters")}
 
 
 @pytest.mark.parametrize(
