@@ -68,8 +68,6 @@ class Made:
         for machine in waiting:
             name = machine["metadata"]["name"]
             found = self._bootstrap_failure(machine) or self.world.infrastructure.machine_cause(self.name, name)
-                self.name, machine["metadata"]["name"]
-            )
             if found is not None:
                 return found
         if waiting:
