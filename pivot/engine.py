@@ -22,6 +22,8 @@ from pivot.seen import DONE, Claim, Options, Seen
 
 #: Seconds between two looks while waiting: short first, then patient.
 POLL = (0.2, 0.5, 1.0, 2.0)
+#: Seconds between two lines of progress within a wave.
+TELL = 2.0
 #: How often the same stage with the same operations may be needed before we say that somebody works against us.
 REPEATS = 5
 
@@ -154,11 +156,27 @@ class Pivot:
         try:
             for number, wave in enumerate(stage.waves, 1):
                 self.report(_progress(stage, number))
-                executor.wave(wave, hold.beat)
+                executor.wave(wave, self._beat(stage, number, hold))
         except LookAgain as error:
             self.report(Progress(stage.name, "looking again", str(error)))
             self.clock.sleep(POLL[0])
         self._wait(stage, hold)
+
+    def _beat(self, stage: Stage, number: int, hold: Hold) -> Callable[[int], None]:
+        """Renew the claim while a wave goes on, and tell once in a while how far it is."""
+        began = told = self.clock.now()
+
+        def beat(done: int) -> None:
+            nonlocal told
+            hold.beat()
+            now = self.clock.now()
+            if now - told >= TELL:
+                told = now
+                of = len(stage.waves[number - 1])
+                what = f"{stage.name}, wave {number} of {len(stage.waves)}: {done} of {of} objects"
+                self.report(Progress(stage.name, what, since=now - began))
+
+        return beat
 
     def _wait(self, stage: Stage, hold: Hold) -> None:
         """Until what the stage began has happened.

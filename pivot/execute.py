@@ -56,8 +56,10 @@ class Executor:
     def __post_init__(self) -> None:
         self.uids = target_uids(self.seen)
 
-    def wave(self, operations: Iterable[Operation], beat: Callable[[], None]) -> None:
+    def wave(self, operations: Iterable[Operation], beat: Callable[[int], None]) -> None:
         """All operations of a wave, side by side; the first failure stops those that haven't begun.
+
+        `beat` is called now and then with the number of operations that are done.
 
         Raises:
                 LookAgain: something changed since the look.
@@ -65,8 +67,8 @@ class Executor:
         """
         todo = list(operations)
         if self.options.parallel == 1 or len(todo) == 1:
-            for operation in todo:
-                beat()
+            for number, operation in enumerate(todo):
+                beat(number)
                 self.one(operation)
             return
         with ThreadPoolExecutor(self.options.parallel) as pool:
@@ -75,7 +77,7 @@ class Executor:
                 pending = set(futures)
                 while pending:
                     done, pending = wait_for(pending, timeout=1.0)
-                    beat()
+                    beat(len(todo) - len(pending))
                     for future in done:
                         future.result()
             except BaseException:

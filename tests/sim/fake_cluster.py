@@ -12,6 +12,7 @@ differences from a real API server:
 from __future__ import annotations
 
 import itertools
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar, cast
 
@@ -32,6 +33,10 @@ from pivot.ports import (
 
 Name = tuple[str, str, str, str]
 CORE = (NAMESPACE, SECRET, CONFIG_MAP, POD, DEPLOYMENT, LEASE, VALIDATING_WEBHOOKS, MUTATING_WEBHOOKS)
+
+
+#: One operation at a time in all clusters: what is asserted after a write must not move meanwhile.
+LOCK = threading.RLock()
 
 
 class FakeCluster:
@@ -68,10 +73,10 @@ class FakeCluster:
     def list(self, kind: Kind, namespace: str | None = None, labels: str | None = None) -> Iterator[Object]:
         self._known(kind)
         wanted = _selector(labels)
-        chosen = [name for name in self.objects if name[1] == kind.kind and name[0] == kind.group]
-        for name in sorted(chosen):
-            if namespace in (None, name[2]) and wanted(self.objects[name]):
-                yield clone(self.objects[name])
+        with LOCK:
+            chosen = [name for name in self.objects if name[1] == kind.kind and name[0] == kind.group]
+            found = [clone(self.objects[name]) for name in sorted(chosen) if namespace in (None, name[2])]
+        yield from filter(wanted, found)
 
     def get(self, kind: Kind, namespace: str | None, name: str) -> Object | None:
         found = self.objects.get(_name(kind, namespace, name))
@@ -132,16 +137,17 @@ class FakeCluster:
     # -- how it works
 
     def _written(self, verb: str, name: Name, write: Callable[[], Any]) -> Any:
-        self.before_write(verb, name)
-        self.writes += 1
-        try:
-            answer = write()
-        except Exception:
+        with LOCK:
+            self.before_write(verb, name)
+            self.writes += 1
+            try:
+                answer = write()
+            except Exception:
+                self.after_write(verb, name)
+                raise
+            self.settle()
             self.after_write(verb, name)
-            raise
-        self.settle()
-        self.after_write(verb, name)
-        return clone(answer)
+            return clone(answer)
 
     def _create(self, kind: Kind, name: Name, obj: Object, manager: str = FIELD_MANAGER) -> Object:
         body = clone(obj)

@@ -12,6 +12,7 @@ from fake_cluster import FakeCluster, Name
 from world import CLUSTER, PowerLost, World, state
 
 from pivot.claim import SILENCE
+from pivot.engine import Pivot
 from pivot.errors import (
     AnotherMover,
     PivotError,
@@ -23,8 +24,9 @@ from pivot.errors import (
     Unavailable,
     VerificationFailed,
 )
+from pivot.gone import GoneSource
 from pivot.objects import BLOCK_MOVE, DELETE_FOR_MOVE, ORIGIN
-from pivot.ports import CONFIG_MAP, LEASE, SECRET, VALIDATING_WEBHOOKS, Object
+from pivot.ports import CONFIG_MAP, LEASE, SECRET, VALIDATING_WEBHOOKS, Kind, Object
 
 A: Name = (*CLUSTER, "default", "a")
 
@@ -389,6 +391,85 @@ def test_there_and_back_again() -> None:
     now = {name: body for name, body in state(world.source).items() if not name[3].startswith("bootstrapper-pivot")}
     assert now == first
     assert not [n for n in world.target.objects if n[0].endswith("x-k8s.io") and n[1] != "Lease"]
+
+
+def test_a_pivot_whose_source_is_gone_after_the_hand_over_is_ended_from_the_target_alone() -> None:
+    world = one_cluster("destroyed-later")
+    world.fleet.cluster_with_machines("sleeping", 0, paused=True)
+    world.begin()
+
+    def die(number: int) -> None:
+        if world.handed_over():
+            raise PowerLost
+
+    world.on_write = die
+    with pytest.raises(PowerLost):
+        world.run()
+    world.on_write = lambda number: None
+    options, told = world.options, world._tell
+    source = GoneSource(world.source.identity(), world.target)
+    proof = Pivot(source, world.target, options, world.clock, told).run()
+    assert proof.in_charge == "target"
+    clusters = {n[3]: bool(b["spec"].get("paused")) for n, b in world.target.objects.items() if n[1] == "Cluster"}
+    assert clusters == {"a": False, "sleeping": True}
+
+
+def test_a_source_that_is_gone_without_a_hand_over_is_an_error() -> None:
+    world = one_cluster().begin()
+    source = GoneSource("whoever", world.target)
+    with pytest.raises(PreflightRefused, match="nothing to move"):
+        Pivot(source, world.target, world.options, world.clock, world._tell).run()
+
+
+# -- versions and status
+
+
+def test_a_kind_is_moved_at_a_version_that_both_serve() -> None:
+    world = one_cluster(machines=0)
+    older = replace(f.CLUSTER, version="v1beta1", served=("v1beta1", "v1beta2"))
+    newer = replace(f.CLUSTER, served=("v1beta2",))
+    world.source.crds[world.source.crds.index(older)] = older
+    world.target.crds[world.target.crds.index(newer)] = newer
+    read: list[str] = []
+    listed = world.source.list
+
+    def note(kind: Kind, *rest: Any, **more: Any) -> Any:
+        read.extend([kind.version] if kind.kind == "Cluster" else [])
+        return listed(kind, *rest, **more)
+
+    world.source.list = note  # type: ignore[method-assign]
+    world.begin()
+    world.run()
+    assert set(read) == {"v1beta2"}
+
+
+def test_the_status_of_kinds_on_the_opt_in_list_is_restored_and_of_no_other() -> None:
+    world = World()
+    world.options = replace(world.options, status=frozenset({f"DevMachine.{f.INFRA}"}))
+    cluster = world.fleet.cluster_with_machines("a", 1)
+    world.fleet.make(f.BOOT, "boot", cluster, spec={}, status={"ready": True})
+    name = (f.INFRA, "DevMachine", "default", "a-m0")
+    world.source.edit(name, lambda b: b.update(status={"ready": True}))
+    world.begin()
+    world.run()
+    assert world.target.objects[name]["status"] == {"ready": True}
+    assert "status" not in world.target.objects["bootstrap.cluster.x-k8s.io", "KubeadmConfig", "default", "boot"]
+
+
+def test_writes_side_by_side_do_the_same() -> None:
+    one, many = one_cluster(machines=5).begin(), one_cluster(machines=5).begin()
+    one.run()
+    proof = many.pivot(parallel=8).run()
+    assert proof.compared == proof.equal
+    assert state(many.target) == state(one.target)
+
+
+def test_a_refusal_among_writes_side_by_side() -> None:
+    world = one_cluster(machines=20).begin()
+    refuse(world.target, "DevMachine")
+    with pytest.raises(TargetRefused, match="DevMachine"):
+        world.pivot(parallel=8).run()
+    assert_as_at_first(world)
 
 
 # -- reporting
