@@ -87,10 +87,11 @@ class Running:
         self._reader.start()
 
     def _read(self, out: IO[str]) -> None:
-        for line in out:
-            with self._news:
-                self._lines.append(line)
-                self._news.notify_all()
+        with out:
+            for line in out:
+                with self._news:
+                    self._lines.append(line)
+                    self._news.notify_all()
         with self._news:
             self._ended = True
             self._news.notify_all()
