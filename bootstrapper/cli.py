@@ -147,6 +147,7 @@ def schema(settings: Settings) -> None:
 
 
 @main.group()
+@shared
 def certificates() -> None:
     """The providers' webhook certificates."""
 
@@ -161,6 +162,7 @@ def renew(settings: Settings, name: str) -> None:
 
 
 @main.group()
+@shared
 def cluster() -> None:
     """Workload clusters of a management cluster."""
 
