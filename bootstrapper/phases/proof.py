@@ -48,30 +48,32 @@ def steps(config: ManagementCluster, world: World) -> list[Step]:
 
 
 def _unmarked_node(cluster: Cluster, config: ManagementCluster) -> str | None:
-    """A control-plane node whose label isn't yet what only this cluster's controllers could make it."""
-    for machine in _machines(cluster, config):
-        node = machine.get("status", {}).get("nodeRef", {}).get("name")
-        if node is None:
-            continue
-        found = cluster.one("v1", "Node", None, node)
-        labels = (found or {"metadata": {}})["metadata"].get("labels", {})
-        return None if labels.get(MANAGED_BY) == cluster.identity() else node
-    raise LostContact(f"no control-plane machine of {config.name} has a node yet")
+    """The node of `_witness`, while its label isn't yet what only this cluster's controllers could make it."""
+    name = _witness(cluster, config)["status"]["nodeRef"]["name"]
+    found = cluster.one("v1", "Node", None, name)
+    labels = (found or {"metadata": {}})["metadata"].get("labels", {})
+    return None if labels.get(MANAGED_BY) == cluster.identity() else str(name)
 
 
 def _mark(cluster: Cluster, config: ManagementCluster) -> None:
     kind = cluster.kind(*capi.MACHINE)
     assert kind is not None, "the providers were installed before"
-    for machine in _machines(cluster, config):
-        patch = {"metadata": {"labels": {MANAGED_BY: cluster.identity()}}}
-        cluster.patch(kind, config.namespace, machine["metadata"]["name"], patch)
-        return
+    patch = {"metadata": {"labels": {MANAGED_BY: cluster.identity()}}}
+    cluster.patch(kind, config.namespace, _witness(cluster, config)["metadata"]["name"], patch)
 
 
-def _machines(cluster: Cluster, config: ManagementCluster) -> list[Object]:
+def _witness(cluster: Cluster, config: ManagementCluster) -> Object:
+    """The oldest control-plane Machine that has a node.
+
+    Raises:
+        LostContact: none has one yet.
+    """
     selector = f"{capi.CLUSTER_LABEL}={config.name},cluster.x-k8s.io/control-plane"
     found = cluster.find(*capi.MACHINE, config.namespace, selector)
-    return sorted(found, key=lambda m: (m["metadata"]["creationTimestamp"], m["metadata"]["name"]))
+    with_node = [m for m in found if m.get("status", {}).get("nodeRef", {}).get("name")]
+    if not with_node:
+        raise LostContact(f"no control-plane machine of {config.name} has a node yet")
+    return min(with_node, key=lambda m: (m["metadata"]["creationTimestamp"], m["metadata"]["name"]))
 
 
 def _wait() -> None:
