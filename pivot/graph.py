@@ -88,7 +88,8 @@ class Graph:
 
     def waves(self, chosen: Collection[Key]) -> list[list[Key]]:
         """The chosen in waves, owners before what they own. Of a cycle the smallest name goes first."""
-        waiting = {key: self.owners(key) & set(chosen) - {key} for key in chosen}
+        among = frozenset(chosen)
+        waiting = {key: (self.owners(key) & among) - {key} for key in among}
         waves: list[list[Key]] = []
         placed: set[Key] = set()
         while waiting:
