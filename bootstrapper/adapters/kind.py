@@ -74,6 +74,8 @@ class KindBackend:
                 f"container {node.name} belongs to a kind cluster that bootstrapper didn't make",
                 f"Remove it with 'kind delete cluster --name {name}', or choose another metadata.name.",
             )
+        elif node.status == "created":  # the run that made it was killed before it was ever started
+            self._redo(name, node)
         elif not node.running:
             self._engine.start(node.name)
         elif not self._ready(node):
@@ -141,7 +143,10 @@ class KindBackend:
         )
         if answers == 0:
             self._finish(node.name)
-            return
+        else:
+            self._redo(name, node)
+
+    def _redo(self, name: str, node: Container) -> None:
         self._engine.remove(node.name)
         self._create(name)
 
