@@ -41,6 +41,8 @@ class Room:
         self.ever: list[str] = []
         self.engine_images: set[str] = set()
         self.numbers = itertools.count(1)
+        #: API servers that don't answer, and for how many ticks.
+        self.silent: dict[str, int] = {}
 
     def make(self, name: str, cluster: str, role: str) -> None:
         """Make a container; one that is there is left alone."""
@@ -66,12 +68,18 @@ class Room:
         """The containers of a cluster, of these roles when any is named."""
         return [c for c in self.containers.values() if c.cluster == cluster and (not roles or c.role in roles)]
 
+    def hush(self, cluster: str, ticks: int) -> None:
+        """The API server of a cluster doesn't answer for so long."""
+        self.silent[cluster] = ticks
+        self.servers[cluster].up = False
+
     def tick(self) -> None:
         """Machines boot."""
+        self.silent = {cluster: left - 1 for cluster, left in self.silent.items() if left > 1}
         for container in list(self.containers.values()):
             container.age += 1
             server = self.servers[container.cluster]
-            if container.role == CONTROL_PLANE and container.age >= SERVES:
+            if container.role == CONTROL_PLANE and container.age >= SERVES and container.cluster not in self.silent:
                 server.up = True
             if container.role != BALANCER and container.age >= JOINS and server.up:
                 self._join(server, container)

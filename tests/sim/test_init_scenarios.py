@@ -7,8 +7,11 @@ from init_world import LEASE, Scene
 
 from bootstrapper import init
 from bootstrapper.errors import NotEnough, NotInCharge, Stalled
+from bootstrapper.phases import farewell
 from bootstrapper.step import flat, preview
 from bootstrapper.world import Finding
+from pivot import claim
+from pivot.errors import Unavailable
 from pivot.seen import DONE, HANDED_OVER
 
 
@@ -91,6 +94,45 @@ def test_killed_between_hand_over_and_resume_the_source_is_gone() -> None:
     assert scene.power.writes == before
 
 
+def test_a_second_run_does_not_wait_for_the_first_one_which_is_dead() -> None:
+    """Its claim on the source stands; the lock on the state folder says that nobody else can be alive."""
+    scene = stopped_at("mgmt: create Cluster")
+    scene.events = []
+    scene.run()
+    seconds = next(event.seconds for event in scene.events if (event.step, event.kind) == ("pivot", "closed"))
+    assert seconds < claim.SILENCE
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize(
+    "word",
+    ["mgmt: apply Deployment", "mgmt: create Cluster", "mgmt: create Machine", HAND_OVER, "mgmt: patch Cluster"],
+)
+def test_the_new_clusters_api_server_is_lost_for_a_while(word: str, when: str) -> None:
+    """At a write, whether or not it took effect: one run is enough, it waits and goes on, and no answer is guessed."""
+    undisturbed, scene = Scene(), Scene()
+    undisturbed.run()
+    lose_contact(scene, word, when)
+    scene.run()
+    scene.wait()
+    undisturbed.wait()
+    assert scene.end() == undisturbed.end()
+
+
+def lose_contact(scene: Scene, word: str, when: str) -> None:
+    """Let the first such write fail, and the API server be silent for some ticks."""
+    watch, lost = scene.power.watch, []
+
+    def fail(moment: str, what: str) -> None:
+        watch(moment, what)
+        if not lost and moment == when and word in what:
+            lost.append(what)
+            scene.room.hush("mgmt", 10)
+            raise Unavailable(what, "connection reset")
+
+    scene.power.watch = fail
+
+
 def test_the_state_folder_is_lost_while_the_pivot_is_under_way() -> None:
     """What is in it is evidence, and the kubeconfig is read again as long as the bootstrap cluster has it."""
     scene = stopped_at("mgmt: create Cluster")
@@ -122,6 +164,15 @@ def test_the_bootstrap_cluster_is_kept_when_asked_and_leaves_when_not_asked_any_
     assert scene.backend.node
     scene.run()
     assert scene.backend.node is None
+
+
+@pytest.mark.parametrize("at", ["mgmt: apply Deployment", "mgmt: create Cluster"])
+def test_the_bootstrap_cluster_is_not_removed_by_whoever_calls_the_last_step_alone(at: str) -> None:
+    scene = stopped_at(at)
+    (last,) = farewell.steps(scene.config, scene.ports)
+    with pytest.raises(NotInCharge, match="isn't removed: mgmt isn't in charge"):
+        last.close()
+    assert scene.backend.node
 
 
 def test_a_kept_bootstrap_cluster_is_fenced() -> None:
