@@ -107,7 +107,7 @@ def parts_without(folder: Path, kind: str, name: str) -> Path:
     """The bundle, but for one artifact that its lock doesn't name."""
     whole = assemble.bundle_folder()
     lock = json.loads((whole / "bundle.json").read_bytes())
-    kept = [a for a in lock["artifacts"] if not (a["kind"] == kind and a["name"].startswith(name))]
+    kept = [a for a in lock["artifacts"] if not (a["kind"] == kind and name in a["name"])]
     assert len(kept) == len(lock["artifacts"]) - 1
     folder.mkdir()
     (folder / "blobs").symlink_to(whole / "blobs")
@@ -118,7 +118,7 @@ def parts_without(folder: Path, kind: str, name: str) -> Path:
 @pytest.mark.parametrize(
     ("kind", "name"),
     [
-        ("image", "gcr.io/k8s-staging-cluster-api/capd-manager:"),
+        ("image", "/capd-manager:"),
         ("image", "kindest/haproxy:"),
         ("binary", "kind"),
         ("components", "control-plane/kubeadm"),
@@ -127,7 +127,7 @@ def parts_without(folder: Path, kind: str, name: str) -> Path:
 def test_a_part_is_missing(scratch: Lab, kind: str, name: str) -> None:
     bundle = parts_without(scratch.folder / "parts", kind, name)
     done = scratch.run("init", "-f", str(scratch.request), "--bundle", str(bundle))
-    done.must(50).says(f"no {kind} {name.rstrip(':')}", "hack/components/build")
+    done.must(50).says(f"no {kind} ", name.strip("/:"), "hack/components/build")
     assert outside.containers(scratch.bootstrap) == [], "something was made though it couldn't be finished"
 
 

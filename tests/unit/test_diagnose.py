@@ -108,8 +108,8 @@ def test_no_secret_of_kubeadm_gets_through() -> None:
             id="oom score",
         ),
         pytest.param(
-            r'E1123 "Failed to pull image" err="failed to pull image \"registry.k8s.io/pause:3.10.2\": dial tcp"',
-            "image registry.k8s.io/pause:3.10.2 isn't on the machine and can't be pulled",
+            r'E1123 "Failed to pull image" err="failed to pull image \"images.example/pause:3.10.2\": dial tcp"',
+            "image images.example/pause:3.10.2 isn't on the machine and can't be pulled",
             False,
             id="image",
         ),

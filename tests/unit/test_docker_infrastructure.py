@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 NODE, BALANCER = "kindest/node:v1.36.3", "kindest/haproxy:v20230606-42a2262b"
-PAUSE, DNS = "registry.k8s.io/pause:3.10.2", "registry.k8s.io/coredns/coredns:v1.14.2"
+PAUSE, DNS = "images.example/pause:3.10.2", "images.example/coredns/coredns:v1.14.2"
 KIND_NETWORK = {
     "Driver": "bridge",
     "Options": {"com.docker.network.bridge.enable_ip_masquerade": "true", "com.docker.network.driver.mtu": "1500"},

@@ -268,7 +268,7 @@ def test_an_interruption_says_what_stands_and_how_to_go_on() -> None:
         ("eyJhbGciOiJSUzI1.eyJpc3MiOiJrdWJl.c2lnbmF0dXJlMTIz", PLACE),
         ("-----BEGIN RSA PRIVATE KEY-----\nMIIE\n-----END RSA PRIVATE KEY-----\nrest", f"{PLACE}\nrest"),
         ("-----BEGIN PRIVATE KEY-----\nMIIE and then it was cut", PLACE),
-        ("image registry.k8s.io/pause:3.10 isn't there", "image registry.k8s.io/pause:3.10 isn't there"),
+        ("image images.example/pause:3.10 isn't there", "image images.example/pause:3.10 isn't there"),
         ("https://127.0.0.1:6443/readyz: refused", "https://127.0.0.1:6443/readyz: refused"),
     ],
 )
