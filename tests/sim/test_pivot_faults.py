@@ -259,8 +259,9 @@ def test_a_mover_that_was_taken_over_stops_and_undoes_nothing() -> None:
             world.source.edit(name, lambda b: b["spec"].update(holderIdentity="other"))
 
     world.on_write = take
-    with pytest.raises(AnotherMover, match="other"):
+    with pytest.raises(AnotherMover, match="other") as caught:
         world.run()
+    assert "wait for its end" in caught.value.hint
     assert world.source.objects[A]["spec"]["paused"]
 
 
@@ -278,6 +279,49 @@ def test_a_source_on_its_way_to_another_target_is_refused() -> None:
     assert world.source.objects[A]["spec"]["paused"]
     world.run()
     assert A in world.target.objects
+
+
+# -- what others have done
+
+
+def test_an_object_that_is_made_anew_between_look_and_write_is_looked_at_again() -> None:
+    """A patch of another UID is refused like anything that can't be: that mustn't stop the pivot."""
+    world = one_cluster(machines=0).begin()
+    before = world.source.before_write
+
+    def make_anew(verb: str, name: Name) -> None:
+        if name == A and verb == "patch" and not world.target.writes:
+            world.source.before_write = before
+            world.source.edit(A, lambda b: b["metadata"].update(uid="made-anew"))
+            for below in [n for n in world.source.objects if n[2] == "default"]:
+                for owner in world.source.objects[below]["metadata"].get("ownerReferences") or []:
+                    owner["uid"] = "made-anew" if owner["kind"] == "Cluster" else owner["uid"]
+        before(verb, name)
+
+    world.source.before_write = make_anew
+    world.run()
+    assert any("looking again" in line for line in world.report)
+    assert A in world.target.objects
+
+
+def test_a_copy_of_clusterctl_is_resumed_when_its_source_was_un_paused() -> None:
+    """clusterctl was killed after its copies; the operator has un-paused the source again since."""
+    world = one_cluster(machines=0)
+    world.there.cluster_with_machines("a", 0, paused=True)
+    world.begin()
+    world.run()
+    assert "paused" not in world.target.objects[A]["spec"]
+    assert A not in world.source.objects
+
+
+def test_managers_of_applied_fields_are_restored_and_we_are_none() -> None:
+    world = one_cluster(machines=0)
+    entry = {"manager": "topology", "operation": "Apply", "apiVersion": "infrastructure.cluster.x-k8s.io/v1beta2"}
+    name = (f.INFRA, "DevCluster", "default", "a")
+    world.source.edit(name, lambda b: b["metadata"].update(managedFields=[entry]))
+    world.begin()
+    world.run()
+    assert world.target.objects[name]["metadata"]["managedFields"] == [entry]
 
 
 # -- after the hand-over
