@@ -45,7 +45,8 @@ def _pivot(config: ManagementCluster, world: World) -> Pivot:
     source, target = ports.bootstrap(config, world), ports.management(config, world)
     if source is None or target is None:
         raise LostContact("the pivot's two clusters can't both be reached")
-    # The lock on the state folder lets one run at a time be here, so a claim of this name is left by a killed one.
+    # The lock on the state folder lets one run at a time be here, so a claim of this name is left by a killed one and
+    # taken over at once.
     holder = f"init of {config.name} on {platform.node()}"
     options = Options(source="destroyed-later" if world.backend.throw_away else "keep", holder=holder)
     return Pivot(
@@ -54,7 +55,6 @@ def _pivot(config: ManagementCluster, world: World) -> Pivot:
         options,
         world.clock,
         lambda progress: say(str(progress)),
-        gone=lambda other: other == holder,
     )
 
 
