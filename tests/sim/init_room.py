@@ -43,6 +43,8 @@ class Room:
         self.numbers = itertools.count(1)
         #: API servers that don't answer, and for how many ticks.
         self.silent: dict[str, int] = {}
+        #: Machines whose Node isn't ready, whatever else is.
+        self.sick: set[str] = set()
 
     def make(self, name: str, cluster: str, role: str) -> None:
         """Make a container; one that is there is left alone."""
@@ -89,7 +91,8 @@ class Room:
         if name not in server.objects:
             server.put(NODE, {"metadata": {"name": container.name, "labels": {}}})
         network = ("", "ConfigMap", "kube-system", "node-routes") in server.objects
-        server.objects[name]["status"] = {"conditions": [{"type": "Ready", "status": str(network)}]}
+        ready = network and container.name not in self.sick
+        server.objects[name]["status"] = {"conditions": [{"type": "Ready", "status": str(ready)}]}
 
     def has_images(self, cluster: str, images: set[str]) -> bool:
         """Whether pods of these images start on every control-plane machine of a cluster."""

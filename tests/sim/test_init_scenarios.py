@@ -121,7 +121,8 @@ def test_the_new_clusters_api_server_is_lost_for_a_while(word: str, when: str) -
 
 def lose_contact(scene: Scene, word: str, when: str) -> None:
     """Let the first such write fail, and the API server be silent for some ticks."""
-    watch, lost = scene.power.watch, []
+    watch = scene.power.watch
+    lost: list[str] = []
 
     def fail(moment: str, what: str) -> None:
         watch(moment, what)
@@ -173,6 +174,19 @@ def test_the_bootstrap_cluster_is_not_removed_by_whoever_calls_the_last_step_alo
     with pytest.raises(NotInCharge, match="isn't removed: mgmt isn't in charge"):
         last.close()
     assert scene.backend.node
+
+
+def test_the_bootstrap_cluster_stays_while_the_new_one_is_not_whole() -> None:
+    """A machine fails after the hand-over: for who must mend that, nothing is thrown away."""
+    scene = stopped_at(HAND_OVER)
+    scene.room.sick = {name for name in scene.room.containers if "md-0" in name}
+    with pytest.raises(Stalled, match="mgmt says of itself that it is whole") as raised:
+        scene.run()
+    assert "1 of 2 machines are ready" in str(raised.value)
+    assert scene.backend.node
+    scene.room.sick = set()
+    scene.run()
+    assert scene.backend.node is None
 
 
 def test_a_kept_bootstrap_cluster_is_fenced() -> None:
