@@ -65,6 +65,11 @@ def nonsense(kubectl: Kubectl) -> str:
         "spec": {
             "clusterNetwork": {"pods": {"cidrBlocks": ["no range"]}},
             "controlPlaneEndpoint": {"host": "127.0.0.1", "port": 6443},
+            "infrastructureRef": {
+                "apiGroup": "infrastructure.cluster.x-k8s.io",
+                "kind": "DevCluster",
+                "name": "nonsense",
+            },
         },
     }
     return kubectl.run("create", "--dry-run=server", "-f", "-", stdin=json.dumps(cluster)).stderr

@@ -32,7 +32,7 @@ def test_no_container_was_made_twice(management: Management) -> None:
 
 
 def test_the_webhooks_of_its_own_controllers_refuse_nonsense(management: Management) -> None:
-    assert "denied the request" in checks.nonsense(management.kubectl)
+    assert "invalid CIDR address" in checks.nonsense(management.kubectl)
 
 
 def test_pods_on_different_nodes_reach_each_other(management: Management) -> None:
