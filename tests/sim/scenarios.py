@@ -215,6 +215,21 @@ def born_after_the_fence() -> World:
 
 
 @scenario
+def born_and_changed_between_fence_and_hand_over() -> World:
+    """The source will be destroyed: what a user adds or changes in the last moment must be in the target."""
+    world = _world("destroyed-later")
+    cluster = world.fleet.cluster_with_machines("a", 0)
+
+    def add(number: int) -> None:
+        late = ("", "ConfigMap", "default", "born-late")
+        if not acting(world.source) and not world.handed_over() and late not in world.source.objects:
+            world.fleet.config_map("born-late", cluster)
+
+    world.on_write = add
+    return world
+
+
+@scenario
 def strangers_in_the_target() -> World:
     world = _world()
     world.fleet.cluster_with_machines("a", 0)

@@ -6,6 +6,7 @@ The invariants I1-I4 of pivot.md are asserted by the world after every write; I5
 from __future__ import annotations
 
 import pytest
+from points import POINTS
 from scenarios import SCENARIOS
 from world import PowerLost, World, state
 
@@ -46,7 +47,7 @@ def test_i6_a_second_run_reaches_the_same_end_from_every_write(name: str) -> Non
             assert lose_power(world, at, when)
             world.run()
             assert ends(world) == ends(wanted), f"power lost {when} write {at}"
-    print(f"{name}: {2 * wanted.writes} points")
+    POINTS["writes of a pivot"] += 2 * wanted.writes
 
 
 @pytest.mark.parametrize("name", SCENARIOS)
@@ -73,7 +74,7 @@ def test_i5_abort_leaves_both_as_they_were_from_every_write_before_the_hand_over
             world.pivot().abort()
             points += 1
             assert _as_before(world)
-    print(f"{name}: {points} points")
+    POINTS["writes before an abort"] += points
 
 
 def _as_before(world: World) -> bool:
@@ -107,7 +108,7 @@ def test_abort_killed_at_every_write_and_run_again(name: str) -> None:
             world.lose_power_at = None
             world.pivot().abort()
             assert _as_before(world)
-    print(f"{name}: {2 * aborting} points")
+    POINTS["writes of an abort"] += 2 * aborting
 
 
 def _writes_before_hand_over(name: str) -> int:
@@ -132,4 +133,4 @@ def test_i6_power_lost_at_every_pair_of_writes(name: str) -> None:
             world.run()
             points += 1
             assert ends(world) == ends(wanted), f"power lost at writes {first} and {second}"
-    print(f"{name}: {points} pairs")
+    POINTS["pairs of writes of a pivot"] += points
