@@ -5,14 +5,27 @@ The invariants I1-I4 of pivot.md are asserted by the world after every write; I5
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterator
+
 import pytest
-from points import POINTS
 from scenarios import SCENARIOS
 from world import PowerLost, World, state
 
 from pivot.errors import TooLate
 
 MOMENTS = ("before", "after")
+#: What was run -> at how many points the power was lost.
+POINTS: Counter[str] = Counter()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _told(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Tells at the end at how many points the power was lost."""
+    yield
+    parts = ", ".join(f"{number} {what}" for what, number in sorted(POINTS.items()))
+    terminal = request.config.pluginmanager.get_plugin("terminalreporter")
+    terminal.write_line(f"\nthe pivot lost power at {POINTS.total()} points: {parts}")
 
 
 def straight(name: str) -> World:
