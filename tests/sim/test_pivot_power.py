@@ -24,8 +24,10 @@ def _told(request: pytest.FixtureRequest) -> Iterator[None]:
     """Tells at the end at how many points the power was lost."""
     yield
     parts = ", ".join(f"{number} {what}" for what, number in sorted(POINTS.items()))
-    terminal = request.config.pluginmanager.get_plugin("terminalreporter")
-    terminal.write_line(f"\nthe pivot lost power at {POINTS.total()} points: {parts}")
+    capture = request.config.pluginmanager.getplugin("capturemanager")
+    assert capture is not None
+    with capture.global_and_fixture_disabled():
+        print(f"\nthe pivot lost power at {POINTS.total()} points: {parts}")
 
 
 def straight(name: str) -> World:
