@@ -14,6 +14,8 @@ from pivot.seen import DONE
 
 #: Runs in which the power is lost again and again, at random.
 SEEDS = 40
+#: The points are tried in parts, so that they can be tried side by side.
+PARTS = 4
 
 
 def straight(backend: str = "kind") -> Scene:
@@ -39,32 +41,34 @@ def end(scene: Scene) -> Object:
     return scene.end()
 
 
+@pytest.mark.parametrize("part", range(PARTS))
 @pytest.mark.parametrize("backend", ["kind", "existing"])
-def test_a_second_run_reaches_the_same_end_from_every_write(backend: str) -> None:
+def test_a_second_run_reaches_the_same_end_from_every_write(backend: str, part: int) -> None:
     undisturbed = straight(backend)
     wanted = end(undisturbed)
-    chosen = points(undisturbed)
+    chosen = points(undisturbed)[part::PARTS]
     for at, when in chosen:
         scene = Scene(backend)
         assert scene.run_until(at, when)
         scene.run()
         assert end(scene) == wanted, f"power lost {when} write {at}: {undisturbed.power.trace[at]}"
-    print(f"{backend}: {len(undisturbed.power.trace)} writes, {len(chosen)} points")
+    print(f"{backend}, part {part}: {len(undisturbed.power.trace)} writes, {len(chosen)} points")
 
 
+@pytest.mark.parametrize("part", range(PARTS))
 @pytest.mark.parametrize("backend", ["kind", "existing"])
-def test_the_end_is_the_same_when_time_passes_before_the_second_run(backend: str) -> None:
+def test_the_end_is_the_same_when_time_passes_before_the_second_run(backend: str, part: int) -> None:
     """Controllers go on while nobody runs the program, in whatever state it left the world."""
     undisturbed = straight(backend)
     wanted = end(undisturbed)
-    chosen = [point for point in points(undisturbed) if point[1] == "after"]
+    chosen = [point for point in points(undisturbed) if point[1] == "after"][part::PARTS]
     for at, when in chosen:
         scene = Scene(backend)
         assert scene.run_until(at, when)
         scene.wait()
         scene.run()
         assert end(scene) == wanted, f"power lost {when} write {at}: {undisturbed.power.trace[at]}"
-    print(f"{backend}: {len(chosen)} points")
+    print(f"{backend}, part {part}: {len(chosen)} points")
 
 
 @pytest.mark.parametrize("seed", range(SEEDS))
