@@ -26,6 +26,27 @@ def condition(obj: Object, kind: str) -> Object | None:
     return next((c for c in obj.get("status", {}).get("conditions", []) if c["type"] == kind), None)
 
 
+#: Kinds without a namespace, as clusterctl has them (`util.IsResourceNamespaced`): without an API server a kind's scope
+#: can't be known, so in a template or a provider's components any other kind gets a namespace.
+CLUSTER_SCOPED = frozenset(
+    {
+        "CertificateSigningRequest",
+        "ClusterRole",
+        "ClusterRoleBinding",
+        "CSIDriver",
+        "CSINode",
+        "CustomResourceDefinition",
+        "MutatingWebhookConfiguration",
+        "Namespace",
+        "Node",
+        "PersistentVolume",
+        "PriorityClass",
+        "RuntimeClass",
+        "StorageClass",
+        "ValidatingWebhookConfiguration",
+        "VolumeAttachment",
+    }
+)
 #: What a Cluster waits for first to last; what comes later in here can't be so before what comes earlier.
 _ORDER = ("InfrastructureReady", "ControlPlaneAvailable", "WorkersAvailable", "RemoteConnectionProbe")
 

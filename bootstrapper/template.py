@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
-from bootstrapper import document, manifests
+from bootstrapper import capi, document, manifests
 from bootstrapper.config_checks import STANDARD_VARIABLES, nearest
 from bootstrapper.envsubst import names, substitute
 from bootstrapper.errors import TemplateError
@@ -30,28 +30,6 @@ _FILLED_IN = "lines count after variables were replaced; quote a variable whose 
 
 _CLUSTER_GROUP = "cluster.x-k8s.io"
 _TAINT = "[{key: node-role.kubernetes.io/control-plane, effect: NoSchedule}]"
-
-#: Kinds without a namespace that a template may bring; the list is clusterctl's (`util.IsResourceNamespaced`), because
-#: without an API server a kind's scope can't be known.
-_CLUSTER_SCOPED = frozenset(
-    {
-        "CertificateSigningRequest",
-        "ClusterRole",
-        "ClusterRoleBinding",
-        "CSIDriver",
-        "CSINode",
-        "CustomResourceDefinition",
-        "MutatingWebhookConfiguration",
-        "Namespace",
-        "Node",
-        "PersistentVolume",
-        "PriorityClass",
-        "RuntimeClass",
-        "StorageClass",
-        "ValidatingWebhookConfiguration",
-        "VolumeAttachment",
-    }
-)
 
 
 def render(
@@ -191,7 +169,7 @@ def _name(item: Object) -> str:
 
 
 def _in_namespace(item: Object, namespace: str) -> Object:
-    if item["kind"] in _CLUSTER_SCOPED:
+    if item["kind"] in capi.CLUSTER_SCOPED:
         return item
     return {**item, "metadata": {**item["metadata"], "namespace": namespace}}
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import yaml
 
+from bootstrapper import capi
 from bootstrapper.envsubst import substitute
 from bootstrapper.errors import BundleError
 from bootstrapper.providers import releases
@@ -40,27 +41,6 @@ TYPES: Mapping[str, str] = {
 #: Variables with another default than the components file's: ClusterClasses are to work.
 VARIABLES: Mapping[str, str] = {"CLUSTER_TOPOLOGY": "true"}
 
-#: As clusterctl has them (`util.IsResourceNamespaced`); any other kind gets the provider's namespace.
-_CLUSTER_SCOPED = frozenset(
-    {
-        "CertificateSigningRequest",
-        "ClusterRole",
-        "ClusterRoleBinding",
-        "CSIDriver",
-        "CSINode",
-        "CustomResourceDefinition",
-        "MutatingWebhookConfiguration",
-        "Namespace",
-        "Node",
-        "PersistentVolume",
-        "PodSecurityPolicy",
-        "PriorityClass",
-        "RuntimeClass",
-        "StorageClass",
-        "ValidatingWebhookConfiguration",
-        "VolumeAttachment",
-    }
-)
 _REBUILD = "take the components file and metadata.yaml of one release, unchanged"
 
 
@@ -178,7 +158,7 @@ def _labelled(obj: Object, labels: Mapping[str, str]) -> Object:
 
 def _placed(obj: Object, namespace: str) -> Object:
     """The object in the provider's namespace, with what it refers to there. Changes `obj`, which is ours alone."""
-    if obj["kind"] not in _CLUSTER_SCOPED:
+    if obj["kind"] not in capi.CLUSTER_SCOPED:
         obj["metadata"]["namespace"] = namespace
     services = [config["service"] for _, config in client_configs(obj) if "service" in config]
     for reference in (*obj.get("subjects", ()), *services):
