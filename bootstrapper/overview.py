@@ -89,7 +89,11 @@ def _story(history: Sequence[Entry]) -> Node:
     if not history:
         return Node("story", None, "no journal here")
     runs = len({entry.run for entry in history})
-    return Node("story", None, f"bootstrapped from here in {runs} run{'s' if runs > 1 else ''}, {history[0].at} to {history[-1].at}")
+    return Node(
+        "story",
+        None,
+        f"bootstrapped from here in {runs} run{'s' if runs > 1 else ''}, {history[0].at} to {history[-1].at}",
+    )
 
 
 def _row(home: Cluster, obj: Object) -> tuple[str, str, str, str, str, str]:
