@@ -64,7 +64,8 @@ def test_the_engine_is_absent(scratch: Lab) -> None:
 
 
 def test_too_little_memory(scratch: Lab) -> None:
-    asked(scratch, f"{HEAD}spec:\n  workers: [{{name: md-0, replicas: 250}}]\n").must(32).says(
+    named = f"metadata: {{name: {scratch.name}}}\n"
+    asked(scratch, f"{HEAD}{named}spec:\n  workers: [{{name: md-0, replicas: 250}}]\n").must(32).says(
         "memory", "GiB are free", "127.0 GiB are needed", "ask for fewer machines"
     )
 
