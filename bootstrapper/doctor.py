@@ -138,9 +138,7 @@ def names(facts: Names) -> list[Finding]:
     found = []
     if labelled:
         text = f"a cluster of this name is there that this state folder knows nothing of: {', '.join(labelled)}"
-        remedy = (
-            "Choose another metadata.name: somebody may need it, from another state folder of this machine."
-        )
+        remedy = "Choose another metadata.name: somebody may need it, from another state folder of this machine."
         found.append(Finding(f"cluster name {facts.cluster}", text, remedy))
     for name in others:
         remedy = f"Choose another metadata.name, or remove it ('docker rm -fv {name}')."
