@@ -73,7 +73,8 @@ class Running:
         self._news = threading.Condition()
         with self._err.open("wb") as err:
             self._process = subprocess.Popen(
-                [BOOTSTRAPPER, *args],
+                # As from a terminal: tests that run in the background of a script inherit a Ctrl-C that is ignored.
+                ["env", "--default-signal=INT", BOOTSTRAPPER, *args],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=err,
