@@ -88,16 +88,15 @@ def destroy(settings: Settings, name: str, *, yes: bool) -> None:
     config = replace(requests.load(None), name=name)
     world, state = assemble.world(config), states.State(name)
     bootstrap = bootstrap_name(config)
-    if not (state.read("kubeconfig") or world.backend.exists(bootstrap) or world.infrastructure.leftovers(name)):
+    told = f"nothing of {name} is there"
+    with state.lock():  # before the look: a run that has just begun has nothing to show yet
+        if state.read("kubeconfig") or world.backend.exists(bootstrap) or world.infrastructure.leftovers(name):
+            _refuse_while_it_manages(name)
+            confirm(f"Destroy management cluster {name} with its machines?", yes)
+            run(settings, removal.management(name, bootstrap, world), state.note)
+            told = f"{name} is gone; nothing of it is left"
         state.forget()
-        result(settings, {"destroyed": name, "left": []}, f"nothing of {name} is there")
-        return
-    with state.lock():
-        _refuse_while_it_manages(name)
-        confirm(f"Destroy management cluster {name} with its machines?", yes)
-        run(settings, removal.management(name, bootstrap, world), state.note)
-        state.forget()
-    result(settings, {"destroyed": name, "left": []}, f"{name} is gone; nothing of it is left")
+    result(settings, {"destroyed": name, "left": []}, told)
 
 
 def renew_certificates(settings: Settings, name: str) -> None:
