@@ -52,15 +52,20 @@ def shared(command: F) -> F:
 _SHARED: dict[str, Any] = {"expose_value": False, "callback": _remember}
 
 
+def _settings() -> Settings:
+    """What the shared options of this call say."""
+    given = dict(click.get_current_context().meta.get(_GIVEN, {}))
+    stall = float(given.pop("timeout", STALL))
+    return Settings(**given, stall=stall)
+
+
 def command(group: click.Group, name: str | None = None) -> Callable[[Callable[..., None]], click.Command]:
     """A command of a group: gets the shared options, and `Settings` as its first argument."""
 
     def decorate(function: Callable[..., None]) -> click.Command:
         @functools.wraps(function)
         def called(*args: Any, **kwargs: Any) -> None:
-            given = dict(click.get_current_context().meta.get(_GIVEN, {}))
-            stall = float(given.pop("timeout", STALL))
-            function(Settings(**given, stall=stall), *args, **kwargs)
+            function(_settings(), *args, **kwargs)
 
         return group.command(name)(shared(called))
 
@@ -238,6 +243,72 @@ def cluster_kubeconfig(settings: Settings, owner: str | None, namespace: str, na
     from bootstrapper.commands import workload
 
     workload.kubeconfig(settings, owner, namespace, name)
+
+
+PATH = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+
+def both_sides(required: bool) -> Callable[[F], F]:
+    """The options that name a pivot's two clusters."""
+
+    def decorate(function: F) -> F:
+        to = click.option("--to-kubeconfig", "target", type=PATH, required=required, help="Who gets everything.")
+        source = click.option("--kubeconfig", "source", type=PATH, required=required, help="Who has it now.")
+        return source(to(function))
+
+    return decorate
+
+
+@main.group(invoke_without_command=True)
+@shared
+@both_sides(required=False)
+@click.option("-n", "--namespace", "namespaces", multiple=True, help="Only this one; may be repeated.")
+@click.option("--dry-run", is_flag=True, help="Print the plan: each object with its verdict; touch nothing.")
+@click.option(
+    "--source",
+    "mode",
+    type=click.Choice(["keep", "destroyed-later"]),
+    default="keep",
+    show_default=True,
+    help="What becomes of the source: it lives on without what moved, or it is thrown away as a whole.",
+)
+@click.option("--allow", multiple=True, metavar='"KIND NAMESPACE/NAME"', help="May stay behind though it can't move.")
+@click.option("--yes", is_flag=True, help="Don't ask.")
+@click.pass_context
+def pivot(context: click.Context, /, source: Path | None, target: Path | None, **asked: Any) -> None:
+    """Move everything from one management cluster to another: pivot --kubeconfig SRC --to-kubeconfig DST."""
+    given = [name for name in ("source", "target", *asked) if _said(context, name)]
+    if context.invoked_subcommand is not None:
+        if given:
+            raise click.UsageError(f"options go behind '{context.invoked_subcommand}'")
+        return
+    if source is None or target is None:
+        raise click.UsageError("a pivot needs --kubeconfig SRC and --to-kubeconfig DST")
+    from bootstrapper.commands import moving
+
+    moving.pivot(_settings(), source, target, **asked)
+
+
+def _said(context: click.Context, name: str) -> bool:
+    return context.get_parameter_source(name) is not click.core.ParameterSource.DEFAULT
+
+
+@command(pivot, "abort")
+@both_sides(required=True)
+def pivot_abort(settings: Settings, source: Path, target: Path) -> None:
+    """Undo a pivot that has not handed over, from any machine; after the hand-over it refuses and says what to do."""
+    from bootstrapper.commands import moving
+
+    moving.abort(settings, source, target)
+
+
+@command(pivot, "status")
+@both_sides(required=True)
+def pivot_status(settings: Settings, source: Path, target: Path) -> None:
+    """Which cluster is in charge, and how far a pivot is."""
+    from bootstrapper.commands import moving
+
+    moving.status(settings, source, target)
 
 
 def request(file: Path | None, bundle: Path | None) -> ManagementCluster:

@@ -5,6 +5,7 @@ No clock is compared with another: a claim is alive when it changes while we wat
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -15,6 +16,7 @@ from pivot.seen import Claim
 HOME, NAME = "kube-system", "bootstrapper-pivot"
 TARGET = "pivot.bootstrapper/target"
 PIVOT = "pivot.bootstrapper/pivot"
+NAMESPACES = "pivot.bootstrapper/namespaces"
 BEAT = "pivot.bootstrapper/beat"
 #: Seconds between two renewals, and of silence after which a claim counts as left behind by a killed run.
 RENEW, SILENCE = 3.0, 12.0
@@ -29,7 +31,9 @@ def read(source: Cluster) -> Claim | None:
 def _claim(body: Object) -> Claim:
     notes = body["metadata"].get("annotations") or {}
     holder = (body.get("spec") or {}).get("holderIdentity") or ""
-    return Claim(holder, notes.get(TARGET, ""), notes.get(PIVOT, ""), body["metadata"]["resourceVersion"])
+    namespaces = tuple(json.loads(notes.get(NAMESPACES) or "[]"))
+    version = body["metadata"]["resourceVersion"]
+    return Claim(holder, notes.get(TARGET, ""), notes.get(PIVOT, ""), namespaces, version)
 
 
 @dataclass
@@ -120,7 +124,7 @@ class Hold:
     def _notes(self) -> Object:
         self._beats += 1
         notes = {TARGET: self.claim.target, PIVOT: self.claim.pivot, BEAT: f"{self._beats}"}
-        return {"annotations": notes}
+        return {"annotations": {**notes, NAMESPACES: json.dumps(self.claim.namespaces)}}
 
     def _spec(self) -> Object:
         return {"holderIdentity": self.claim.holder, "leaseDurationSeconds": int(SILENCE)}

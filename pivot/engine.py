@@ -82,7 +82,7 @@ class Pivot:
         if not first.stages and not first.findings and not first.mismatches:
             return self._prove(seen, first)
         if first.findings and not tell.status_of(seen, first).begun:
-            raise _refusal(first)
+            raise refusal(first)
         hold = self._claim(seen)
         try:
             return self._drive(hold)
@@ -119,7 +119,7 @@ class Pivot:
         """Claim the source for this pivot; one that is claimed for another target or other namespaces stays so."""
         if other := tuple(claimed_otherwise(seen)):
             raise PreflightRefused("another pivot of this source isn't ended", other)
-        claim = Claim(self.options.holder, seen.target.identity, seen.pivot)
+        claim = Claim(self.options.holder, seen.target.identity, seen.pivot, self.options.namespaces)
         hold = Hold(self._from, claim, self.clock, self.gone)
         hold.acquire()
         return hold
@@ -131,7 +131,7 @@ class Pivot:
             seen = self._look()
             now = plan(seen, self.options)
             if now.findings or now.mismatches:
-                raise _refusal(now)
+                raise refusal(now)
             if not now.stages:
                 return self._end(hold, seen, now)
             stage = now.stages[0]
@@ -287,7 +287,8 @@ def _reconciled(cluster_class: Item) -> bool:
     return observed is not None and int(observed) >= cluster_class.generation
 
 
-def _refusal(now: Plan) -> PivotError:
+def refusal(now: Plan) -> PivotError:
+    """What a plan with something in the way ends in."""
     if now.mismatches:
         what = f"{len(now.mismatches)} copies in the target aren't what the source says"
         return VerificationFailed(what, "; ".join(now.mismatches[:5]))

@@ -30,11 +30,9 @@ from pivot.observe import HOME
 from pivot.plan import DONE as STATE_DONE
 from pivot.plan import HANDED_OVER, RETIRED, Operation
 from pivot.ports import CONFIG_MAP, NAMESPACE, Cluster, Kind, Managers, Object
-from pivot.seen import Marker, Options, Seen, marker_name, pivot_number
+from pivot.seen import MARKER_LABEL, Marker, Options, Seen, marker_name, pivot_number
 from pivot.verdict import Judgement, Verdict
 from pivot.verify import target_uids, wanted_owners
-
-MARKER_LABEL = "pivot.bootstrapper/marker"
 
 
 class LookAgain(Exception):

@@ -66,6 +66,10 @@ class Status:
         """For JSON."""
         return asdict(self)
 
+    def __str__(self) -> str:
+        """As one sentence."""
+        return f"the {self.in_charge} is in charge; next: {self.stage}; {sum(self.left.values())} operations are left"
+
 
 def counts(judgements: Iterable[Judgement]) -> dict[str, dict[str, int]]:
     """Verdict -> kind -> how many."""
@@ -97,6 +101,17 @@ def status_of(seen: Seen, plan: Plan) -> Status:
     left = {stage.name: len(stage.operations) for stage in plan.stages}
     obstacles = (*plan.findings, *plan.mismatches)
     return Status(plan.in_charge, begun, stage, left, obstacles, seen.claim.holder if seen.claim else "")
+
+
+def status_lines(status: Status, source: str, target: str) -> list[str]:
+    """A status for a person; the clusters as they were named."""
+    if not status.begun:
+        return [f"no pivot from {source} to {target} has begun: {source} is in charge"]
+    lines = [f"in charge: {source if status.in_charge == 'source' else target} (the {status.in_charge})"]
+    lines += [f"claimed by: {status.mover}"] if status.mover else []
+    lines += [f"next: {status.stage}"]
+    lines += [f"  {stage}: {number} operations" for stage, number in status.left.items() if number]
+    return [*lines, *(f"! {finding}" for finding in status.findings)]
 
 
 def plan_dict(plan: Plan) -> dict[str, Any]:

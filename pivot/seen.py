@@ -18,6 +18,8 @@ Source = Literal["keep", "destroyed-later"]
 
 #: How far a pivot is that has handed over.
 HANDED_OVER, RETIRED, DONE = "handed-over", "retired", "done"
+#: By which markers are found.
+MARKER_LABEL = "pivot.bootstrapper/marker"
 
 
 @dataclass(frozen=True)
@@ -74,11 +76,12 @@ def marker_of(data: Mapping[str, str], uid: str) -> Marker:
 
 @dataclass(frozen=True)
 class Claim:
-    """Who moves this source, where to, and which pivot that is: a Lease in the source."""
+    """Who moves this source, where to, and which pivot of which namespaces that is: a Lease in the source."""
 
     holder: str
     target: str
     pivot: str
+    namespaces: tuple[str, ...] = ()
     version: str = ""
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from bootstrapper.errors import ConfigError
+from bootstrapper.adapters import kubeconfigs
 from bootstrapper.step import Cause
 
 
@@ -26,14 +26,7 @@ class ExistingBackend:
 
     def kubeconfig(self, name: str) -> str | None:
         """The operator's kubeconfig."""
-        try:
-            return self._path.read_text(encoding="utf-8")
-        except OSError as error:
-            raise ConfigError(
-                f"{self._path}: can't be read",
-                error.strerror or str(error),
-                "Name another in spec.bootstrap.kubeconfig.",
-            ) from None
+        return kubeconfigs.read(self._path)
 
     def missing_images(self, name: str, images: Sequence[str]) -> str | None:
         """None: its nodes pull."""

@@ -9,8 +9,10 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
+import getpass
 import json
 import os
+import platform
 import secrets
 import sys
 import tempfile
@@ -21,6 +23,9 @@ from pathlib import Path
 from bootstrapper import journal
 from bootstrapper.errors import AnotherRun, MachineError, NotEnough, Refused
 from bootstrapper.step import Event
+
+#: The folder of the pivots that no `init` made, one below it for each source; no management cluster can be called so.
+PIVOTS = ".pivots"
 
 
 def root() -> Path:
@@ -33,7 +38,7 @@ def root() -> Path:
 def names() -> list[str]:
     """The management clusters that have a state folder here, sorted."""
     top = root()
-    return sorted(p.name for p in top.iterdir() if p.is_dir()) if top.is_dir() else []
+    return sorted(p.name for p in top.iterdir() if p.is_dir() and p.name != PIVOTS) if top.is_dir() else []
 
 
 def write_private(path: Path, text: str) -> None:
@@ -76,11 +81,11 @@ def _ours(folder: Path) -> Iterator[None]:
 
 
 class State:
-    """The state folder of one management cluster."""
+    """The state folder of one management cluster, or of something else that is `called` otherwise in messages."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, called: str = "") -> None:
         self.folder = root() / name
-        self.name = name
+        self._called = called or f"management cluster {name}"
         self._run = secrets.token_hex(4)
 
     @property
@@ -131,6 +136,14 @@ class State:
             os.fsync(handle)
         finally:
             os.close(handle)
+
+    def holder(self) -> str:
+        """Who claims a source for a pivot, the same for every run that this folder's lock lets through."""
+        mark = self.read("holder")
+        if mark is None:
+            mark = secrets.token_hex(4)
+            self.write("holder", mark)
+        return f"{getpass.getuser()}@{platform.node()} ({mark})"
 
     def history(self) -> tuple[list[journal.Entry], list[int]]:
         """The journal's entries and the numbers of its damaged lines."""
@@ -193,7 +206,7 @@ class State:
         except (ValueError, KeyError, TypeError):
             who = "another process holds its lock"
         return AnotherRun(
-            f"management cluster {self.name} is busy",
+            f"{self._called} is busy",
             who,
             "Let it finish or stop it with Ctrl-C; then run this again.",
         )

@@ -15,11 +15,10 @@ from bootstrapper.phases.cluster import Made
 from bootstrapper.step import Step
 from bootstrapper.world import Cluster, World
 from pivot import claim
-from pivot.execute import MARKER_LABEL
 from pivot.managers import DeploymentManagers
 from pivot.observe import HOME
 from pivot.ports import CONFIG_MAP
-from pivot.seen import DONE, Marker, marker_of
+from pivot.seen import DONE, MARKER_LABEL, Marker, marker_of
 
 
 def in_charge(config: ManagementCluster, world: World) -> bool:
@@ -39,7 +38,13 @@ def in_charge(config: ManagementCluster, world: World) -> bool:
 
 def has_marker(management: Cluster) -> bool:
     """Whether a pivot of all namespaces was handed over to this cluster."""
-    return any(not marker.namespaces for marker in _markers(management))
+    return marker(management) is not None
+
+
+def marker(management: Cluster) -> Marker | None:
+    """The marker of a pivot of all namespaces that was handed over to this cluster; one that didn't end goes first."""
+    whole = [marker for marker in _markers(management) if not marker.namespaces]
+    return min(whole, key=lambda marker: marker.state == DONE, default=None)
 
 
 def is_done(management: Cluster) -> bool:

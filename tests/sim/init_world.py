@@ -25,8 +25,7 @@ from bootstrapper.phases.proof import MANAGED_BY
 from bootstrapper.request import Bootstrap
 from bootstrapper.step import Event, Item, Runner
 from bootstrapper.world import Cluster, Object, World
-from pivot.execute import MARKER_LABEL
-from pivot.seen import DONE
+from pivot.seen import DONE, MARKER_LABEL
 
 STALL = 120.0
 CLUSTER = ("cluster.x-k8s.io", "Cluster")
@@ -193,7 +192,7 @@ class Scene:
             "management": described(self.management) if self.management else None,
             "machines": {name: sorted(c.images) for name, c in sorted(self.room.containers.items())},
             "ever made": self.room.ever,
-            "kept": {name: text for name, text in self.state.files.items() if name != "pivot.json"},
+            "kept": {name: text for name, text in self.state.files.items() if not name.endswith(".json")},
         }
 
 

@@ -14,8 +14,7 @@ from bootstrapper import config as requests
 from bootstrapper.errors import LostContact, NotInCharge
 from bootstrapper.phases import charge
 from bootstrapper.world import World
-from pivot.execute import MARKER_LABEL
-from pivot.seen import DONE, HANDED_OVER
+from pivot.seen import DONE, HANDED_OVER, MARKER_LABEL
 
 CONFIG = requests.load(None)
 

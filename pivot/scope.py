@@ -1,0 +1,27 @@
+"""Which namespaces a pivot is about that somebody began, maybe on another machine. Reads only."""
+
+from __future__ import annotations
+
+from pivot import claim
+from pivot.observe import HOME
+from pivot.ports import CONFIG_MAP, Cluster
+from pivot.seen import DONE, MARKER_LABEL, marker_of
+
+
+def begun(source: Cluster, target: Cluster) -> tuple[str, ...]:
+    """The namespaces (empty: all) of the pivot of this source that isn't ended, else of the youngest one that is.
+
+    The claim in the source says it before the hand-over, and to the end of a pivot from a source that lives on; the
+    markers in the target say it from the hand-over on.
+
+    Raises:
+        Unavailable, Refused: an API server doesn't answer, or not to us.
+    """
+    claimed = claim.read(source)
+    if claimed is not None:
+        return claimed.namespaces
+    identity = source.identity()
+    bodies = target.list(CONFIG_MAP, HOME, labels=MARKER_LABEL)
+    found = [(marker_of(body.get("data") or {}, ""), str(body["metadata"]["creationTimestamp"])) for body in bodies]
+    ours = [(marker.state != DONE, made, marker) for marker, made in found if marker.source == identity]
+    return max(ours, key=lambda one: one[:2])[2].namespaces if ours else ()
