@@ -1,4 +1,4 @@
-"""What a pivot tells: its plan, its status, its proof, as tables and as JSON. Pure."""
+"""What a pivot tells: its plan, its status, its proof, as JSON. Pure."""
 
 from __future__ import annotations
 
@@ -8,13 +8,10 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from pivot.objects import Key
-from pivot.plan import Plan, Stage
+from pivot.plan import Plan
 from pivot.seen import Seen
 from pivot.verdict import Judgement, Verdict
 from pivot.verify import target_uids, wanted_owners
-
-#: Objects that a table names one by one before it only counts them.
-NAMED = 40
 
 
 @dataclass(frozen=True)
@@ -103,17 +100,6 @@ def status_of(seen: Seen, plan: Plan) -> Status:
     return Status(plan.in_charge, begun, stage, left, obstacles, seen.claim.holder if seen.claim else "")
 
 
-def status_lines(status: Status, source: str, target: str) -> list[str]:
-    """A status for a person; the clusters as they were named."""
-    if not status.begun:
-        return [f"no pivot from {source} to {target} has begun: {source} is in charge"]
-    lines = [f"in charge: {source if status.in_charge == 'source' else target} (the {status.in_charge})"]
-    lines += [f"claimed by: {status.mover}"] if status.mover else []
-    lines += [f"next: {status.stage}"]
-    lines += [f"  {stage}: {number} operations" for stage, number in status.left.items() if number]
-    return [*lines, *(f"! {finding}" for finding in status.findings)]
-
-
 def plan_dict(plan: Plan) -> dict[str, Any]:
     """All of a plan, for JSON."""
     return {
@@ -140,26 +126,3 @@ def _operation(operation: Any) -> dict[str, Any]:
 
 def _names(key: Key) -> dict[str, str]:
     return {"group": key.group, "kind": key.kind, "namespace": key.namespace, "name": key.name}
-
-
-def plan_lines(plan: Plan) -> list[str]:
-    """A plan for a person: what is in the way, the verdicts (named while they are few, else counted), the stages."""
-    lines = [f"! {finding}" for finding in (*plan.findings, *plan.mismatches)]
-    told = [j for j in plan.judgements if j.verdict is not Verdict.STAY]
-    if len(told) <= NAMED:
-        lines += [f"{j.verdict:8}{j.key}  ({j.reason})" for j in told]
-    else:
-        table = counts(told)
-        lines += [f"{v:8}{number:6} {kind}" for v, kinds in table.items() for kind, number in kinds.items()]
-    staying = sum(j.verdict is Verdict.STAY for j in plan.judgements)
-    lines += [f"{Verdict.STAY:8}{staying} other objects"] if staying else []
-    lines += [f"{number}. {_stage_line(stage)}" for number, stage in enumerate(plan.stages, 1)]
-    return lines
-
-
-def _stage_line(stage: Stage) -> str:
-    waves = f" in {len(stage.waves)} waves" if len(stage.waves) > 1 else ""
-    writes = f"{len(stage.operations)} operations{waves}" if stage.operations else ""
-    more = f" (and {len(stage.waits) - 1} more)" if len(stage.waits) > 1 else ""
-    waits = f"wait: {stage.waits[0]}{more}" if stage.waits else ""
-    return f"{stage.name}: {'; '.join(part for part in (writes, waits) if part)}"

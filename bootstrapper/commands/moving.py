@@ -14,7 +14,7 @@ from bootstrapper.commands.running import confirm, result, run
 from bootstrapper.phases.moving import PATIENCE, Moving
 from bootstrapper.settings import Settings
 from bootstrapper.step import Step
-from pivot import report, scope
+from pivot import report, scope, tables
 from pivot.engine import refusal
 from pivot.plan import Plan
 from pivot.ports import Cluster
@@ -65,7 +65,7 @@ def status(settings: Settings, source: Path, target: Path) -> None:
     ours, theirs = _clusters(source, target)
     options = Options(scope.begun(ours, theirs))
     found = Moving(ours, theirs, options, SystemClock(), _state(ours)).engine().status()
-    result(settings, found.as_dict(), "\n".join(report.status_lines(found, ours.name, theirs.name)))
+    result(settings, found.as_dict(), "\n".join(tables.status_lines(found, ours.name, theirs.name)))
 
 
 def _clusters(source: Path, target: Path) -> tuple[Cluster, Cluster]:
@@ -81,7 +81,7 @@ def _state(source: Cluster) -> states.State:
 
 def _show(settings: Settings, plan: Plan) -> None:
     """The dry run; what is in the way is an error, as it would be without --dry-run."""
-    result(settings, report.plan_dict(plan), "\n".join(report.plan_lines(plan)))
+    result(settings, report.plan_dict(plan), "\n".join(tables.plan_lines(plan)))
     if plan.findings or plan.mismatches:
         raise refusal(plan)
 
@@ -90,5 +90,5 @@ def _ask(moving: Moving) -> None:
     """Show what would be done, and ask; what is in the way is said by the run itself."""
     plan = moving.engine().plan()
     if plan.stages:
-        click.echo("\n".join(report.plan_lines(plan)), err=True)
+        click.echo("\n".join(tables.plan_lines(plan)), err=True)
         confirm(f"Go on, from {moving.source.name} to {moving.target.name}?", yes=False)

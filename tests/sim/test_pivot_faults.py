@@ -557,7 +557,8 @@ def test_no_secret_is_told() -> None:
     world.fleet.make(SECRET, "a-kubeconfig", data={"value": "dG9wLXNlY3JldA=="})
     world.begin()
     plan = world.pivot().plan()
-    from pivot.report import plan_dict, plan_lines
+    from pivot.report import plan_dict
+    from pivot.tables import plan_lines
 
     world.run()
     told = [str(plan_dict(plan)), *plan_lines(plan), *world.report]

@@ -12,8 +12,9 @@ from pivot.graph import Graph
 from pivot.objects import BLOCK_MOVE, ORIGIN, PAUSED, WAS_PAUSED, Item, copy_of, item_of, origin_note
 from pivot.plan import plan, undo
 from pivot.ports import CONFIG_MAP, NAMESPACE, SECRET, Object
-from pivot.report import plan_dict, plan_lines, status_of
+from pivot.report import plan_dict, status_of
 from pivot.seen import DONE, HANDED_OVER, RETIRED, Claim, Marker, Options, Seen, marker_name, marker_of, pivot_name
+from pivot.tables import plan_lines, status_lines
 
 PIVOT = pivot_name("source-id", (), None)
 KEEP, DESTROYED = Options(source="keep"), Options(source="destroyed-later")
@@ -332,13 +333,39 @@ def test_the_plan_is_deterministic_and_carries_no_secret() -> None:
 
 
 def test_the_table_names_few_and_counts_many() -> None:
-    few = plan_lines(plan(look(A, an(CONFIG_MAP, "x")), KEEP))
-    assert "MOVE    Cluster default/a  (a root)" in few
-    assert "STAY    1 other objects" in few
-    many = [an(MACHINE, f"m{number}", A) for number in range(100)]
-    assert any(line.split() == ["MOVE", "100", "Machine"] for line in plan_lines(plan(look(A, *many), KEEP)))
+    few = plan_lines(plan(look(A, an(MACHINE, "m", A), an(CONFIG_MAP, "x")), KEEP))
+    assert few[:6] == [
+        "wave 1 of 2",
+        "  MOVE    Cluster default/a  a root",
+        "wave 2 of 2",
+        "  MOVE    Machine default/m  below Cluster default/a",
+        "stay",
+        "  STAY          1 not below a Cluster, ClusterClass or ClusterResourceSet, and not labelled to move",
+    ]
+    assert few[6:8] == ["order of operations", "  1. pause: 1 operations"]
+    many = [an(MACHINE, f"m{number}", A) for number in range(1000)]
+    counted = plan_lines(plan(look(A, *many), KEEP))
+    assert "  MOVE      1,000 Machine                     default/m0 ..." in counted
+    assert len(counted) < 20
+
+
+def test_the_table_says_what_is_in_the_way() -> None:
     refused = plan_lines(plan(look(), KEEP))
     assert refused[0].startswith("! source has nothing to move")
+    deleted = replace(an(MACHINE, "m", A))
+    deleted.body["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"
+    lines = plan_lines(plan(look(A, deleted), KEEP))
+    assert lines[0].startswith("! Machine default/m: it is being deleted")
+    assert lines[1:5] == [
+        "refused",
+        "  REFUSED Machine default/m  it is being deleted: wait for the deletion to end",
+        "would travel",
+        "  MOVE    Cluster default/a  a root",
+    ]
+
+
+def test_the_table_of_what_stands_there_already() -> None:
+    assert "needs no copy any more" in plan_lines(plan(look(PAUSED_A, target=(COPY,)), KEEP))
 
 
 def test_status_says_who_is_in_charge() -> None:
@@ -362,3 +389,14 @@ def test_the_name_of_a_pivot_tells_scopes_and_repetitions_apart() -> None:
     assert pivot_name("s", (), None).endswith(".1")
     assert pivot_name("s", (), marker(DONE)).endswith(".2")
     assert pivot_name("s", (), marker(HANDED_OVER)).endswith(".1")
+
+
+def test_a_status_as_lines() -> None:
+    def lines(seen: Seen) -> list[str]:
+        return status_lines(status_of(seen, plan(seen, KEEP)), "a.yaml", "b.yaml")
+
+    assert lines(look(A)) == ["no pivot from a.yaml to b.yaml has begun: a.yaml is in charge"]
+    begun = lines(look(PAUSED_A, target=(COPY,), claim=Claim("somebody", "target-id", PIVOT)))
+    assert begun[:3] == ["in charge: a.yaml (the source)", "claimed by: somebody", "next: hand over"]
+    late = lines(look(PAUSED_A, target=(COPY,), marker=marker(HANDED_OVER)))
+    assert late[:3] == ["in charge: b.yaml (the target)", "next: retire", "  retire: 1 operations"]
