@@ -24,6 +24,7 @@ def findings(seen: Seen, options: Options, judged: Mapping[Key, Judgement]) -> t
         *_providers(seen.source, seen.target),
         *_namespaces(seen, judged),
         *_destroyed(options, judged),
+        *_allowed(seen, options),
     )
 
 
@@ -108,6 +109,12 @@ def _namespaces(seen: Seen, judged: Mapping[Key, Judgement]) -> Iterator[str]:
         for side in (seen.source, seen.target):
             if name in side.namespaces and side.namespaces[name].deleting:
                 yield f"namespace {name} is being deleted in {side.name}: wait for its end, or choose others"
+
+
+def _allowed(seen: Seen, options: Options) -> Iterator[str]:
+    """A name that matches nothing is a slip of the pen: what it meant wouldn't be allowed."""
+    for name in sorted(options.allow - {str(key) for key in seen.source.graph.items}):
+        yield f"--allow names {name}, which isn't there: write it as the finding does, 'Kind namespace/name'"
 
 
 def _destroyed(options: Options, judged: Mapping[Key, Judgement]) -> Iterator[str]:

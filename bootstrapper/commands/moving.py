@@ -69,9 +69,15 @@ def status(settings: Settings, source: Path, target: Path) -> None:
 
 
 def _clusters(source: Path, target: Path) -> tuple[Cluster, Cluster]:
-    """Both sides, called as the operator called them."""
-    ours, theirs = (kube.connect(kubeconfigs.read(path), str(path)).patient(PATIENCE) for path in (source, target))
-    return ours, theirs
+    """Both sides, called as the operator called them.
+
+    Raises:
+        LostContact: one doesn't answer now; nobody waits for a wrong address.
+    """
+    ours, theirs = (kube.connect(kubeconfigs.read(path), str(path)) for path in (source, target))
+    for cluster in (ours, theirs):
+        cluster.alive()
+    return ours.patient(PATIENCE), theirs.patient(PATIENCE)
 
 
 def _state(source: Cluster) -> states.State:

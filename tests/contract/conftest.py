@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+sys.path.insert(0, str(Path(__file__).parent.parent))
 sys.path.insert(0, str(Path(__file__).parent.parent / "sim"))
 
 import fleet
@@ -22,9 +23,15 @@ BINARIES = ("etcd", "kube-apiserver", "kube-controller-manager")
 
 
 @pytest.fixture(scope="session")
-def real_pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
+def real_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the real API servers keep what they need; `source.kubeconfig` and `target.kubeconfig` among it."""
+    return tmp_path_factory.mktemp("control-planes")
+
+
+@pytest.fixture(scope="session")
+def real_pair(real_folder: Path) -> Iterator[Pair]:
     """Two real API servers with Cluster API's CRDs; the binaries and CRDs come from the bundle."""
-    bundle, folder = Layout.open(bundle_folder()), tmp_path_factory.mktemp("control-planes")
+    bundle, folder = Layout.open(bundle_folder()), real_folder
     binaries = {name: bundle.executable(name, folder / "bin") for name in BINARIES}
     texts = [bundle.text(components, file) for components, file in COMPONENTS.items()]
     with control_planes(folder, binaries, ("source", "target")) as clusters:
