@@ -116,6 +116,12 @@ class Executor:
     def resume_source(self, key: Key) -> None:
         self._resume(self.source, self.seen.source.graph.items[key])
 
+    def restore_pause(self, key: Key) -> None:
+        """As before the pivot: what clusterctl had paused stays paused as well."""
+        item = self.seen.source.graph.items[key]
+        rest = _paused(item, item.annotations, False) if was_paused(item) == "false" else ()
+        self._patch(self.source, item, {WAS_PAUSED: None}, *rest)
+
     def retire(self, key: Key) -> None:
         """Mark, drop finalizers, delete: in that order, so that no controller de-provisions what has moved."""
         self._remove(self.source, self.seen.source.graph.items[key])
@@ -322,6 +328,7 @@ def merge_of(live: object, wanted: object) -> object:
 ACTIONS: Mapping[tuple[str, str], Callable[[Executor, Key], None]] = {
     ("pause", "source"): Executor.pause,
     ("resume", "source"): Executor.resume_source,
+    ("restore pause", "source"): Executor.restore_pause,
     ("retire", "source"): Executor.retire,
     ("unlink", "source"): Executor.unlink_source,
     ("unlink", "target"): Executor.unlink,

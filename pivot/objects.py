@@ -30,6 +30,8 @@ HIERARCHY_LABEL = "clusterctl.cluster.x-k8s.io/move-hierarchy"
 BLOCK_MOVE = "clusterctl.cluster.x-k8s.io/block-move"
 DELETE_FOR_MOVE = "clusterctl.cluster.x-k8s.io/delete-for-move"
 PAUSED = "cluster.x-k8s.io/paused"
+#: The field manager of clusterctl.
+PEER = "clusterctl"
 
 #: Our own annotations: on a copy, what it is a copy of; on what we paused, whether its operator had paused it already.
 ORIGIN = "pivot.bootstrapper/origin"
@@ -112,6 +114,14 @@ class Item:
         if self.key.group_kind == CLUSTER:
             return bool((self.body.get("spec") or {}).get("paused"))
         return PAUSED in self.annotations
+
+    @property
+    def paused_by_peer(self) -> bool:
+        """Whether it is `clusterctl move` that paused it, and didn't end (see `peer.py`)."""
+        entries = self.body["metadata"].get("managedFields") or []
+        is_cluster = self.key.group_kind == CLUSTER
+        path = ["f:spec", "f:paused"] if is_cluster else ["f:metadata", "f:annotations", f"f:{PAUSED}"]
+        return self.paused and any(e.get("manager") == PEER and _owns(e.get("fieldsV1"), path) for e in entries)
 
     @property
     def was_paused(self) -> bool | None:
@@ -219,9 +229,20 @@ def _pause(item: Item, body: Object) -> None:
 
 
 def was_paused(item: Item) -> str:
-    """The text of WAS_PAUSED: what is noted on it, or else whether it is paused now."""
-    noted = item.was_paused
-    return "true" if (item.paused if noted is None else noted) else "false"
+    """The text of WAS_PAUSED: what is noted on it, or else whether it is paused, or `clusterctl` when that did it."""
+    noted = item.annotations.get(WAS_PAUSED)
+    if noted is not None:
+        return noted
+    return PEER if item.paused_by_peer else "true" if item.paused else "false"
+
+
+def _owns(fields: object, path: Iterable[str]) -> bool:
+    """Whether a FieldsV1 names the field at this path."""
+    for name in path:
+        if not isinstance(fields, dict) or name not in fields:
+            return False
+        fields = fields[name]
+    return True
 
 
 def difference(wanted: Any, live: Any, path: str = "") -> str | None:

@@ -38,7 +38,7 @@ from dataclasses import dataclass, field
 
 from pivot import verify
 from pivot.graph import Graph
-from pivot.objects import BLOCK_MOVE, CLUSTER, CLUSTER_CLASS, DELETE_FOR_MOVE, Item, Key, paused_condition
+from pivot.objects import BLOCK_MOVE, CLUSTER, CLUSTER_CLASS, DELETE_FOR_MOVE, Item, Key, paused_condition, was_paused
 from pivot.preflight import findings, refused
 from pivot.seen import DONE, HANDED_OVER, RETIRED, Options, Seen
 from pivot.verdict import Judgement, Verdict, judge
@@ -161,9 +161,14 @@ def _pauses(seen: Seen, travelling: Iterable[Key]) -> list[Operation]:
     found = []
     for item in (seen.source.graph.items[key] for key in travelling):
         if item.pausable and (item.was_paused is None or not item.paused):
-            why = "its operator had paused it already: only noted" if item.paused else ""
-            found.append(Operation("pause", "source", item.key, why))
+            found.append(Operation("pause", "source", item.key, _paused_before(item)))
     return found
+
+
+def _paused_before(item: Item) -> str:
+    if item.paused_by_peer:
+        return "a clusterctl move that didn't end had paused it: it will be un-paused"
+    return "its operator had paused it already: only noted" if item.paused else ""
 
 
 def _barrier(seen: Seen, travelling: Sequence[Key], fenced: bool) -> tuple[str, ...]:
@@ -323,8 +328,7 @@ def _resumes(items: Iterable[Item]) -> list[Stage]:
     """ClusterClasses first, then Clusters; those that their operator had paused lose only the note."""
     by_kind: dict[tuple[str, str], list[Operation]] = defaultdict(list)
     for item in sorted(items, key=lambda item: item.key):
-        was_paused = item.was_paused if item.was_paused is not None else item.paused
-        why = "stays paused: its operator had paused it" if was_paused else ""
+        why = "stays paused: its operator had paused it" if was_paused(item) == "true" else ""
         by_kind[item.key.group_kind].append(Operation("resume", "target", item.key, why))
     return [
         Stage("resume classes", _wave(by_kind[CLUSTER_CLASS])),
@@ -338,13 +342,14 @@ def _closing(seen: Seen) -> Iterable[Stage]:
     if seen.marker.mode == "keep":
         if seen.source.stopped:
             yield Stage("start managers", _alone(Operation("start", "source")))
-        yield Stage("release source", _wave(_unpauses(seen)))
+        yield Stage("release source", _wave(_noted(seen, "resume")))
     yield Stage("close", _alone(Operation("done", "target")))
 
 
-def _unpauses(seen: Seen) -> list[Operation]:
+def _noted(seen: Seen, action: str) -> list[Operation]:
+    """The action on everything in the source that carries the note of a pause."""
     noted = [item for item in seen.source.graph.items.values() if item.was_paused is not None]
-    return [Operation("resume", "source", item.key) for item in sorted(noted, key=lambda item: item.key)]
+    return [Operation(action, "source", item.key) for item in sorted(noted, key=lambda item: item.key)]
 
 
 # the way back
@@ -358,7 +363,7 @@ def undo(seen: Seen) -> Plan:
     stages = []
     if seen.source.stopped:
         stages.append(Stage("start managers", _alone(Operation("start", "source"))))
-    stages.append(Stage("un-pause", _wave(_unpauses(seen))))
+    stages.append(Stage("un-pause", _wave(_noted(seen, "restore pause"))))
     stages.append(Stage("discard", tuple(map(tuple, _discards(seen, seen.copies.values())))))
     made = [item for item in seen.target.namespaces.values() if seen.ours(item) and _is_ours_alone(seen, item)]
     stages.append(Stage("namespaces", _wave([Operation("remove namespace", "target", i.key) for i in made])))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from pivot.objects import CLUSTER, PROVIDER, Item, Key
 from pivot.seen import Options, Seen, Side
@@ -55,6 +55,14 @@ def _nothing(seen: Seen, options: Options, judged: Mapping[Key, Judgement]) -> I
         if name not in seen.source.namespaces:
             yield f"the source has no namespace {name}"
     if all(judgement.verdict is Verdict.STAY for judgement in judged.values()):
+        left = [key for key, item in seen.target.graph.items.items() if item.pausable and item.paused_by_peer]
+        if left:
+            yield (
+                f"{seen.source.name} has nothing to move; a clusterctl move that was cut short has left "
+                f"{_some(sorted(left))} paused in {seen.target.name}: look at them, then set spec.paused to null (of a "
+                "ClusterClass: remove the annotation cluster.x-k8s.io/paused)"
+            )
+            return
         yield (
             f"{seen.source.name} has nothing to move and the target has no marker of a hand-over: is this the right "
             "source, and are its providers installed?"
@@ -68,9 +76,13 @@ def refused(judged: Mapping[Key, Judgement]) -> Iterator[str]:
         if judgement.verdict is Verdict.REFUSED:
             grouped[judgement.reason].append(key)
     for reason, keys in grouped.items():
-        names = ", ".join(map(str, keys[:NAMED]))
-        more = f" and {len(keys) - NAMED} more" if len(keys) > NAMED else ""
-        yield f"{names}{more}: {reason}"
+        yield f"{_some(keys)}: {reason}"
+
+
+def _some(keys: Sequence[Key]) -> str:
+    """The names, or the first of them and how many more there are."""
+    more = f" and {len(keys) - NAMED} more" if len(keys) > NAMED else ""
+    return ", ".join(map(str, keys[:NAMED])) + more
 
 
 def _providers(source: Side, target: Side) -> Iterator[str]:

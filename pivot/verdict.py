@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
 
+from pivot import peer
 from pivot.graph import class_of
 from pivot.objects import (
     CAPI,
@@ -18,7 +19,6 @@ from pivot.objects import (
     CLUSTER_CLASS,
     CLUSTER_RESOURCE_SET,
     CLUSTERCTL_LABEL,
-    DELETE_FOR_MOVE,
     HIERARCHY_LABEL,
     MOVE_LABEL,
     PROVIDER,
@@ -188,11 +188,18 @@ class _Court:
             return f"the target has no CRD for {kind}: install its provider there"
         if kind.version not in target.served:
             return f"the target serves {', '.join(target.served)} of {kind} and the source none of these"
-        if item.deleting and not self.handed_over and DELETE_FOR_MOVE not in item.annotations:
-            return "it is being deleted: wait for the deletion to end"
-        if item.deleting and not self.handed_over:
-            return "clusterctl move was deleting it here: finish that move with its own command"
-        return "" if self.handed_over else self._taken(item)
+        if self.handed_over:
+            return ""
+        if peer.half_removed(item):
+            return self._half_removed(item)
+        return "it is being deleted: wait for the deletion to end" if item.deleting else self._taken(item)
+
+    def _half_removed(self, item: Item) -> str:
+        """A clusterctl move that was cut short had come to its last part: everything stands in its target already."""
+        copy = self.seen.target.get(item.key)
+        if copy is not None and peer.same_object(item, copy) and (copy.paused or not copy.pausable):
+            return ""
+        return "a clusterctl move was removing it, and this target doesn't have it: give the target of that move"
 
     def _taken(self, item: Item) -> str:
         other = self.seen.target.get(item.key)

@@ -9,7 +9,7 @@ import fleet as f
 from fleet import acting
 from world import CLUSTER, World
 
-from pivot.objects import BLOCK_MOVE, HIERARCHY_LABEL, MOVE_LABEL, PAUSED
+from pivot.objects import BLOCK_MOVE, DELETE_FOR_MOVE, HIERARCHY_LABEL, MOVE_LABEL, PAUSED
 from pivot.ports import CONFIG_MAP, SECRET
 
 SCENARIOS: dict[str, Callable[[], World]] = {}
@@ -178,6 +178,20 @@ def half_finished_clusterctl_move() -> World:
     made = world.fleet.cluster_with_machines("a", 0, paused=True)
     copied = world.there.cluster_with_machines("a", 0, paused=True)
     assert made["metadata"]["name"] == copied["metadata"]["name"]
+    return world
+
+
+@scenario
+def clusterctl_killed_while_it_removed() -> World:
+    """Everything stands in the target; in the source a Machine is half removed: no annotations, no finalizers."""
+    world = _world(managers=False)
+    entry = {"manager": "clusterctl", "operation": "Update", "fieldsV1": {"f:spec": {"f:paused": {}}}}
+    for fleet in (world.fleet, world.there):
+        fleet.cluster_with_machines("a", 1, paused=True)
+        fleet.cluster.edit((*CLUSTER, fleet.namespace, "a"), lambda b: b["metadata"].update(managedFields=[entry]))
+    machine = (CLUSTER[0], "Machine", world.fleet.namespace, "a-m0")
+    world.source.edit(machine, lambda b: b["metadata"].update(annotations={DELETE_FOR_MOVE: ""}))
+    world.source.remove(machine)
     return world
 
 

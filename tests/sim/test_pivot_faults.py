@@ -9,6 +9,7 @@ from typing import Any
 import fleet as f
 import pytest
 from fake_cluster import FakeCluster, Name
+from scenarios import SCENARIOS
 from world import CLUSTER, PowerLost, World, state
 
 from pivot.claim import SILENCE
@@ -312,6 +313,15 @@ def test_a_copy_of_clusterctl_is_resumed_when_its_source_was_un_paused() -> None
     world.run()
     assert "paused" not in world.target.objects[A]["spec"]
     assert A not in world.source.objects
+
+
+def test_a_clusterctl_move_that_was_killed_while_it_removed_is_ended() -> None:
+    world = SCENARIOS["clusterctl_killed_while_it_removed"]().begin()
+    there = {name for name in world.target.objects if name[2] == "default"}
+    world.run()
+    assert "paused" not in world.target.objects[A]["spec"]
+    assert not [name for name in world.source.objects if name[0].endswith("x-k8s.io")]
+    assert {name for name in world.target.objects if name[2] == "default"} == there
 
 
 def test_managers_of_applied_fields_are_restored_and_we_are_none() -> None:
