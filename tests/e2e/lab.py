@@ -21,7 +21,8 @@ metadata:
   name: {name}
 spec:
   controlPlane: {{replicas: 1}}
-  workers: [{{name: md-0, replicas: 1}}]
+  workers: [{{name: md-0, replicas: {workers}}}]
+  variables: {{CLUSTER_TOPOLOGY: "true"}}
 """
 
 
@@ -31,11 +32,13 @@ class Lab:
 
     folder: Path
     name: str = "e2e"
+    workers: int = 1
     before: Engine = field(default_factory=Engine.now)
 
     def __post_init__(self) -> None:
+        self.folder.mkdir(exist_ok=True)
         self.request = self.folder / "cluster.yaml"
-        self.request.write_text(REQUEST.format(name=self.name), encoding="utf-8")
+        self.request.write_text(REQUEST.format(name=self.name, workers=self.workers), encoding="utf-8")
         self.second = f"{self.name}-two"
         self.bootstrap = f"{self.name}-bootstrap"
 

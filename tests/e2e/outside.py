@@ -123,6 +123,11 @@ class Kubectl:
         done = self.run("apply", "-f", "-", stdin=json.dumps({"kind": "List", "apiVersion": "v1", "items": objects}))
         assert done.returncode == 0, f"kubectl apply: {done.stderr}"
 
+    def apply_file(self, path: Path) -> None:
+        """Apply a manifest."""
+        done = self.run("apply", "-f", str(path))
+        assert done.returncode == 0, f"kubectl apply -f {path}: {done.stderr}"
+
 
 def condition(obj: Object, kind: str) -> str:
     """`True`, or why the condition isn't."""
