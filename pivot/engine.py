@@ -18,6 +18,7 @@ from pivot.observe import Discovery, discover, observe
 from pivot.plan import Plan, Stage, plan, undo
 from pivot.ports import Clock, Cluster, Managers, Progress, Report
 from pivot.preflight import claimed_otherwise
+from pivot.rehearse import findings, rehearse
 from pivot.seen import DONE, Claim, Options, Seen
 
 #: Seconds between two looks while waiting: short first, then patient.
@@ -61,7 +62,8 @@ class Pivot:
 
     def plan(self) -> Plan:
         """What a run would do now. Reads only; what is in the way stands in the plan's findings."""
-        return plan(self._look(), self.options)
+        seen = self._look()
+        return self._rehearsed(seen, plan(seen, self.options))
 
     def status(self) -> tell.Status:
         """Who is in charge and how far it is. Reads only."""
@@ -81,8 +83,12 @@ class Pivot:
         first = plan(seen, self.options)
         if not first.stages and not first.findings and not first.mismatches:
             return self._prove(seen, first)
-        if first.findings and not tell.status_of(seen, first).begun:
-            raise refusal(first)
+        if not tell.status_of(seen, first).begun:
+            first = self._rehearsed(seen, first)
+            for note in first.notes:
+                self.report(Progress("rehearsal", note))
+            if first.findings:
+                raise refusal(first)
         hold = self._claim(seen)
         try:
             return self._drive(hold)
@@ -114,6 +120,16 @@ class Pivot:
 
     def _look(self, whole: bool = False) -> Seen:
         return observe(self._from, self._to, self.options, self._managers, self._found, whole)
+
+    def _rehearsed(self, seen: Seen, first: Plan) -> Plan:
+        """The plan with what the target would refuse among its findings; before the first copy only."""
+        copies = any(stage.name == "copy" for stage in first.stages)
+        if not self.options.rehearse or not copies or seen.copies:
+            return first
+        judged = {judgement.key: judgement for judgement in first.judgements}
+        found = rehearse(self._to, seen, judged, self.options.parallel)
+        noted = replace(first, notes=(str(found),))
+        return replace(noted, findings=findings(found), stages=()) if found.refusals else noted
 
     def _claim(self, seen: Seen) -> Hold:
         """Claim the source for this pivot; one that is claimed for another target or other namespaces stays so."""

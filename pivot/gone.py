@@ -36,6 +36,9 @@ class GoneSource:
     def create(self, kind: Kind, obj: Object) -> Object:
         return {**obj, "metadata": {**obj["metadata"], "uid": "gone", "resourceVersion": "1"}}
 
+    def check(self, kind: Kind, obj: Object) -> None:
+        return None
+
     def patch(
         self,
         kind: Kind,

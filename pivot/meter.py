@@ -39,6 +39,10 @@ class Metered:
         self.writes = next(self._writes) + 1
         return self._cluster.create(kind, obj)
 
+    def check(self, kind: Kind, obj: Object) -> None:
+        self.reads = next(self._reads) + 1
+        self._cluster.check(kind, obj)
+
     def patch(
         self,
         kind: Kind,

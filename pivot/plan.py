@@ -77,7 +77,8 @@ class Plan:
     """The verdicts, what stands in the way, and the stages from here on. Names and digests, no bodies.
 
     `findings`: known before any write, to be mended by the operator. `mismatches`: copies that aren't what they should
-    be. `stages` is empty when nothing is left to do, or when something stands in the way.
+    be. `stages` is empty when nothing is left to do, or when something stands in the way. `notes`: what else there is
+    to say.
     """
 
     judgements: tuple[Judgement, ...] = field(repr=False)
@@ -85,6 +86,7 @@ class Plan:
     mismatches: tuple[str, ...] = ()
     stages: tuple[Stage, ...] = ()
     in_charge: str = "source"
+    notes: tuple[str, ...] = ()
 
 
 def plan(seen: Seen, options: Options) -> Plan:

@@ -100,6 +100,10 @@ class Cluster(Protocol):
         """Create it; gives what the API server made of it. Raises AlreadyExists, Refused, NotFound (its namespace)."""
         ...
 
+    def check(self, kind: Kind, obj: Object) -> None:
+        """Return when it would create the object, and create nothing (`dryRun=All`). Raises as `create` does."""
+        ...
+
     def patch(
         self,
         kind: Kind,

@@ -106,6 +106,7 @@ def plan_dict(plan: Plan) -> dict[str, Any]:
         "inCharge": plan.in_charge,
         "findings": list(plan.findings),
         "mismatches": list(plan.mismatches),
+        "notes": list(plan.notes),
         "verdicts": [{**_names(j.key), "verdict": j.verdict.value, "reason": j.reason} for j in plan.judgements],
         "stages": [
             {

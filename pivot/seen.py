@@ -29,6 +29,7 @@ class Options:
     `namespaces`: only these, empty for all. `allow`: names (`Kind namespace/name`) of objects below a Cluster that may
     be left behind though they can't move. `status`: kinds (`Kind.group`) whose status is restored. `parallel`: writes
     in flight. `stall`: seconds without any change after which a wait ends. `holder`: who we are, for other movers.
+    `rehearse`: whether the target is asked beforehand if it would take each object.
     """
 
     namespaces: tuple[str, ...] = ()
@@ -38,6 +39,7 @@ class Options:
     parallel: int = 32
     stall: float = 600.0
     holder: str = "bootstrapper"
+    rehearse: bool = False
 
 
 @dataclass(frozen=True)

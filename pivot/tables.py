@@ -21,6 +21,7 @@ def plan_lines(plan: Plan) -> list[str]:
     for title, wave in _waves(plan, travelling):
         lines += [title, *(_named(wave) if len(travelling) <= NAMED else _counted(wave))]
     lines += _staying(plan.judgements)
+    lines += plan.notes
     if plan.stages:
         lines.append("order of operations")
         lines += [f"  {number}. {_stage_line(stage)}" for number, stage in enumerate(plan.stages, 1)]

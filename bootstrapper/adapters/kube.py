@@ -119,6 +119,11 @@ class KubeCluster:
         """Create an object as it stands; the answer is what the API server made of it."""
         return self._call("POST", _path(kind, obj["metadata"].get("namespace")), obj, {"fieldManager": FIELD_MANAGER})
 
+    def check(self, kind: Kind, obj: Object) -> None:
+        """Ask whether a create would be accepted; nothing is written."""
+        query = {"fieldManager": FIELD_MANAGER, "dryRun": "All"}
+        self._call("POST", _path(kind, obj["metadata"].get("namespace")), obj, query)
+
     def patch(
         self,
         kind: Kind,

@@ -36,7 +36,7 @@ def pivot(
     ours, theirs = _clusters(source, target)
     state = _state(ours)
     chosen = tuple(sorted(set(namespaces)))
-    options = Options(chosen, mode, frozenset(allow), stall=settings.stall, holder=state.holder())
+    options = Options(chosen, mode, frozenset(allow), stall=settings.stall, holder=state.holder(), rehearse=True)
     moving = Moving(ours, theirs, options, SystemClock(), state)
     if dry_run:
         _show(settings, moving.engine().plan())

@@ -43,6 +43,21 @@ def test_a_name_that_is_taken(maker: Maker) -> None:
         maker.make(CONFIG_MAP, "a")
 
 
+def test_asking_makes_nothing_and_answers_as_a_create_does(pair: Pair) -> None:
+    maker = Maker(pair.source, pair.namespace())
+
+    def ask(name: str, namespace: str) -> None:
+        pair.source.check(CONFIG_MAP, {"metadata": {"name": name, "namespace": namespace}})
+
+    ask("a", maker.namespace)
+    assert pair.source.get(CONFIG_MAP, maker.namespace, "a") is None
+    maker.make(CONFIG_MAP, "a")
+    with pytest.raises(AlreadyExists):
+        ask("a", maker.namespace)
+    with pytest.raises(NotFound):
+        ask("a", "nowhere")
+
+
 def test_a_namespace_that_does_not_exist(pair: Pair) -> None:
     with pytest.raises(NotFound):
         Maker(pair.source, "nowhere").make(CONFIG_MAP, "a")

@@ -12,10 +12,13 @@ from typing import Any
 import fleet
 import pytest
 import yaml
+from control_plane import wait_until
 from e2e.command import Done, Running, run
 from pair import Maker, Pair, names
 
+from pivot.errors import Refused
 from pivot.objects import WAS_PAUSED
+from pivot.ports import NAMESPACE, SECRET, Cluster, Object, core_kind
 
 
 @dataclass
@@ -130,6 +133,51 @@ def test_killed_and_run_again_on_another_machine(operator: Operator, tmp_path_fa
     other.types(*other.ours, "--yes").must(0)
     assert names(operator.pair.target, operator.namespace) == before
     assert names(operator.pair.source, operator.namespace) == set()
+
+
+def test_a_policy_of_the_target_that_refuses_one_object_is_known_before_any_write(operator: Operator) -> None:
+    target = operator.pair.target
+    target.create(NAMESPACE, {"metadata": {"name": operator.namespace}})
+    before = names(operator.pair.source, operator.namespace)
+    made = [target.create(kind, body) for kind, body in ((POLICIES, POLICY), (BINDINGS, BINDING))]
+    try:
+        wait_until(lambda: _refuses(target, operator.namespace), "the policy is in force")
+        dry = operator.types(*operator.ours, "--dry-run").must(40)
+        assert f"! Secret {operator.namespace}/prod-ca: the target would refuse it" in dry.out
+        done = operator.types(*operator.ours, "--yes").must(40)
+        done.says(f"Secret {operator.namespace}/prod-ca: the target would refuse it", "no authorities here")
+        assert names(operator.pair.source, operator.namespace) == before
+        assert names(target, operator.namespace) == set()
+    finally:
+        for kind, body in zip((POLICIES, BINDINGS), made, strict=True):
+            target.delete(kind, None, body["metadata"]["name"], uid=body["metadata"]["uid"])
+        wait_until(lambda: not _refuses(target, operator.namespace), "the policy is gone")
+    operator.types(*operator.ours, "--yes").must(0)
+
+
+ADMISSION = "admissionregistration.k8s.io"
+POLICIES = core_kind("ValidatingAdmissionPolicy", "validatingadmissionpolicies", ADMISSION, False)
+BINDINGS = core_kind("ValidatingAdmissionPolicyBinding", "validatingadmissionpolicybindings", ADMISSION, False)
+RULE = {"apiGroups": [""], "apiVersions": ["v1"], "resources": ["secrets"], "operations": ["CREATE"]}
+POLICY: Object = {
+    "metadata": {"name": "authorities"},
+    "spec": {
+        "matchConstraints": {"resourceRules": [RULE]},
+        "validations": [{"expression": "!object.metadata.name.endsWith('-ca')", "message": "no authorities here"}],
+    },
+}
+BINDING: Object = {
+    "metadata": {"name": "authorities"},
+    "spec": {"policyName": "authorities", "validationActions": ["Deny"]},
+}
+
+
+def _refuses(target: Cluster, namespace: str) -> bool:
+    try:
+        target.check(SECRET, {"metadata": {"name": "probe-ca", "namespace": namespace}})
+    except Refused:
+        return True
+    return False
 
 
 def test_two_at_once_the_second_is_refused_and_names_the_first(operator: Operator) -> None:

@@ -88,6 +88,15 @@ class FakeCluster:
         made: Object = self._written("create", name, lambda: self._create(kind, name, obj))
         return made
 
+    def check(self, kind: Kind, obj: Object) -> None:
+        self._known(kind)
+        name = _name(kind, obj["metadata"].get("namespace"), obj["metadata"]["name"])
+        if reason := self.refusals("create", clone(obj)):
+            raise Refused(f"{name} is refused", reason)
+        if name in self.objects:
+            raise AlreadyExists(f"{name} exists already")
+        self._check_namespace(kind, name)
+
     def patch(
         self,
         kind: Kind,

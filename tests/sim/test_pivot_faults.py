@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -560,6 +561,63 @@ def test_at_most_one_write_an_object_in_the_target() -> None:
     world.run()
     # the copies, the resume of the Cluster, and the marker three times
     assert world.target.writes - before == moved + 1 + 3
+
+
+# -- asked beforehand
+
+
+def test_a_refusal_is_known_before_anything_is_written() -> None:
+    world = one_cluster().begin()
+    world.options = replace(world.options, rehearse=True)
+    refuse(world.target, "Secret")
+    with pytest.raises(PreflightRefused, match="Secret default/a-ca: the target would refuse it") as caught:
+        world.run()
+    assert world.writes == 0
+    assert len(caught.value.findings) == 2
+    assert world.pivot().plan().stages == ()
+
+
+def test_what_the_target_would_take_is_moved() -> None:
+    world = one_cluster().begin()
+    world.options = replace(world.options, rehearse=True)
+    (note,) = world.pivot().plan().notes
+    assert re.fullmatch(r"asked beforehand, the target would take (\d+) of \1 objects", note)
+    world.run()
+    assert A in world.target.objects
+    assert any("asked beforehand" in line for line in world.report)
+
+
+def test_what_lies_in_a_namespace_that_is_not_there_cannot_be_asked_for() -> None:
+    world = World()
+    world.fleet.namespaces("team")
+    f.Fleet(world.source, "team").cluster_with_machines("a", 0)
+    world.options = replace(world.options, rehearse=True)
+    world.begin()
+    refuse(world.target, "Secret")
+    (note,) = world.pivot().plan().notes
+    assert note.startswith("asked beforehand, the target would take 0 of 0 objects; ")
+    with pytest.raises(TargetRefused):
+        world.run()
+
+
+def test_a_webhook_that_cannot_be_asked_is_no_refusal() -> None:
+    world = one_cluster().begin()
+    world.options = replace(world.options, rehearse=True)
+    says = "admission webhook w.example.org does not support dry run"
+    world.target.refusals = lambda verb, body: says if body["kind"] == "Secret" else None
+    assert world.pivot().plan().findings == ()
+
+
+def test_who_goes_on_after_a_kill_is_not_asked_again() -> None:
+    world = one_cluster().begin()
+    world.lose_power_at = (world.writes + 8, "after")
+    with pytest.raises(PowerLost):
+        world.run()
+    world.lose_power_at = None
+    world.options = replace(world.options, rehearse=True)
+    assert world.pivot().plan().notes == ()
+    world.run()
+    assert A in world.target.objects
 
 
 def test_no_secret_is_told() -> None:
