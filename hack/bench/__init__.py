@@ -7,4 +7,6 @@ shell        commands, timed
 memory       what all containers of a run use
 machines     containers of a run, removed
 results      pure: phases, medians, the ratio, as text and JSON
+
+pivots       hack/bench/pivot, a package of its own
 """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import sys
 import tempfile
 import time
@@ -25,6 +26,7 @@ ROUNDS, SIZES, LARGE, PEER_LIMIT = 3, (100, 1000, 5000), 20000, 5000
 def main(argv: Sequence[str]) -> int:
     """Returns the exit code; progress goes to stderr, results to stdout."""
     arguments = _arguments(argv)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # or the servers would outlive us
     try:
         with tempfile.TemporaryDirectory(prefix="bootstrapper-bench-") as scratch:
             _measure(arguments, Path(scratch))
@@ -45,13 +47,7 @@ def _arguments(argv: Sequence[str]) -> argparse.Namespace:
     )
     add = parser.add_argument
     add("--objects", type=_sizes, default=SIZES, metavar="N,N...", help="sizes (default: 100,1000,5000)")
-    add(
-        "--large",
-        type=int,
-        default=LARGE,
-        metavar="N",
-        help=f"one run with N objects (default: {LARGE}; 0: none)",
-    )
+    add("--large", type=int, default=LARGE, metavar="N", help=f"one run with N objects (default: {LARGE}; 0: none)")
     add("--peer-limit", type=int, default=PEER_LIMIT, metavar="N", help=f"no peer above (default: {PEER_LIMIT})")
     add("--rounds", type=int, default=ROUNDS, metavar="N", help=f"runs of each (default: {ROUNDS})")
     add("--json", type=Path, metavar="FILE", help="write everything there, as JSON")
@@ -96,7 +92,8 @@ def _write(arguments: argparse.Namespace, runs: Sequence[Run]) -> None:
 
 def _machine() -> page.Machine:
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    return page.Machine(os.cpu_count() or 1, memory, time.strftime("%Y-%m-%d"), manifests.versions())
+    versions = {name: manifests.versions()[name] for name in ("kubernetes", "etcd", "cluster-api")}
+    return page.Machine(os.cpu_count() or 1, memory, time.strftime("%Y-%m-%d"), versions)
 
 
 def _say(text: str) -> None:

@@ -27,8 +27,8 @@ def page(runs: Sequence[Run], machine: Machine) -> str:
     loads = [run.load for run in runs]
     return f"""# How fast a pivot is
 
-Made by `hack/bench/pivot`; don't edit it. {machine.day}, {machine.cores} cores shared by programs and servers,
-{machine.memory >> 30} GiB of memory, load average {min(loads):.1f} to {max(loads):.1f} when a run began; {versions}.
+Made by `hack/bench/pivot`; don't edit it. {machine.day}; {versions}; {machine.cores} cores shared by programs and
+servers, {machine.memory / (1 << 30):.0f} GiB of memory, load average {min(loads):.1f} to {max(loads):.1f} before a run.
 
 {results.as_markdown(runs)}
 ![seconds by objects]({PLOT})

@@ -18,10 +18,14 @@ from bootstrapper.errors import StepError
 from bootstrapper.phases.providers import Wanted
 from bootstrapper.world import Cluster
 from hack.bench.pivots import audit, fleet
-from hack.bench.pivots.bare import METADATA_ONLY, Bare, Request, as_bytes
+from hack.bench.pivots.bare import MERGE, METADATA_ONLY, Bare, Request, as_bytes, side_by_side
+from hack.bench.pivots.fleet import Object, Resource
 from pivot.ports import NAMESPACE
 
 BINARIES = ("etcd", "kube-apiserver", "kube-controller-manager")
+#: What a pivot notes: who is in charge in the target, and who moves in the source.
+MARKERS = "/api/v1/namespaces/kube-system/configmaps?labelSelector=pivot.bootstrapper/marker"
+CLAIM = "/apis/coordination.k8s.io/v1/namespaces/kube-system/leases/bootstrapper-pivot"
 #: All that is asked by who has a token (the programs, the benchmark, the garbage collector), without bodies.
 POLICY = {
     "apiVersion": "audit.k8s.io/v1",
@@ -34,6 +38,10 @@ POLICY = {
 AUDITED = """#!/bin/sh
 for flag; do case "$flag" in --etcd-prefix=/*) name=${{flag#--etcd-prefix=/}};; esac; done
 exec "{binary}" "$@" --audit-policy-file="{policy}" --audit-log-path="{folder}/$name.audit" --audit-log-maxsize=100000
+"""
+#: etcd keeps each version of an object until it is compacted, every five minutes: more than its two GiB by default.
+ROOMY = """#!/bin/sh
+exec "{binary}" "$@" --quota-backend-bytes=8589934592
 """
 PATIENCE = 300.0
 _numbers = itertools.count(1)
@@ -80,26 +88,25 @@ class Server:
 
     def count(self, namespace: str) -> int:
         """How many objects of the fleet are in a namespace."""
-        return sum(1 for r in fleet.RESOURCES for _ in self.keeper.pages(r.path(namespace), METADATA_ONLY))
+        return sum(1 for resource in fleet.RESOURCES for _ in self._names(resource, namespace))
 
     def wipe(self, namespace: str) -> None:
         """Remove a fleet, and what a pivot noted about it."""
-        self.keeper.all(self._without_finalizers(namespace), absent=True)
-        for resource in reversed(fleet.RESOURCES):
-            self.keeper.do(Request("DELETE", resource.path(namespace)))
-        notes = "/api/v1/namespaces/kube-system/configmaps?labelSelector=pivot.bootstrapper/marker"
-        self.keeper.do(Request("DELETE", notes))
-        claim = "/apis/coordination.k8s.io/v1/namespaces/kube-system/leases/bootstrapper-pivot"
-        self.keeper.do(Request("DELETE", claim), absent=True)
+        doomed = [(r, item) for r in reversed(fleet.RESOURCES) for item in self._names(r, namespace)]
+        side_by_side(doomed, lambda named: self._remove(*named))
+        self.keeper.do(Request("DELETE", MARKERS))
+        self.keeper.do(Request("DELETE", CLAIM), absent=True)
         _wait_until(lambda: self.count(namespace) == 0, f"{self.name} is wiped")
 
-    def _without_finalizers(self, namespace: str) -> Iterator[Request]:
-        body = as_bytes({"metadata": {"finalizers": None}})
-        for resource in fleet.RESOURCES:
-            for item in self.keeper.pages(resource.path(namespace), METADATA_ONLY):
-                if item["metadata"].get("finalizers"):
-                    path = resource.path(namespace, item["metadata"]["name"])
-                    yield Request("PATCH", path, body, "application/merge-patch+json")
+    def _names(self, resource: Resource, namespace: str) -> Iterator[Object]:
+        """The metadata of each object of a kind."""
+        return (item["metadata"] for item in self.keeper.pages(resource.path(namespace), METADATA_ONLY))
+
+    def _remove(self, resource: Resource, metadata: Object) -> None:
+        path = resource.path(metadata["namespace"], metadata["name"])
+        if metadata.get("finalizers"):
+            self.keeper.do(Request("PATCH", path, as_bytes({"metadata": {"finalizers": None}}), MERGE), absent=True)
+        self.keeper.do(Request("DELETE", path), absent=True)
 
 
 @dataclass(frozen=True)
@@ -128,11 +135,18 @@ def pair(bundle: Layout, folder: Path) -> Iterator[Pair]:
 
 def _binaries(bundle: Layout, folder: Path) -> dict[str, Path]:
     found = {name: bundle.executable(name, folder / "bin") for name in BINARIES}
-    policy, audited = folder / "audit-policy.json", folder / "audited-kube-apiserver"
+    policy = folder / "audit-policy.json"
     policy.write_text(json.dumps(POLICY), encoding="utf-8")
-    audited.write_text(AUDITED.format(binary=found["kube-apiserver"], policy=policy, folder=folder), encoding="utf-8")
-    audited.chmod(0o755)
-    return {**found, "kube-apiserver": audited}
+    api_server = AUDITED.format(binary=found["kube-apiserver"], policy=policy, folder=folder)
+    etcd = ROOMY.format(binary=found["etcd"])
+    scripts = {"kube-apiserver": api_server, "etcd": etcd}
+    return {**found, **{name: _script(folder / f"{name}.sh", text) for name, text in scripts.items()}}
+
+
+def _script(path: Path, text: str) -> Path:
+    path.write_text(text, encoding="utf-8")
+    path.chmod(0o755)
+    return path
 
 
 def _inventory(cluster: Cluster, bundle: Layout) -> None:

@@ -43,12 +43,10 @@ class Bench:
         self._runs += 1
         namespace = f"fleet-{self._runs:03}"
         self.pair.source.namespace(namespace)
-        try:
-            run = self._bare if side == BARE else self._moved
-            return run(side, clusters, number, namespace)
-        finally:
-            for server in self.pair.both:
-                server.wipe(namespace)
+        measured = (self._bare if side == BARE else self._moved)(side, clusters, number, namespace)
+        for server in self.pair.both:
+            server.wipe(namespace)
+        return measured
 
     def _moved(self, side: Side, clusters: int, number: int, namespace: str) -> Run:
         make(self.pair.source, namespace, clusters)

@@ -38,9 +38,12 @@ def run(command: Sequence[str], environment: Mapping[str, str], log: Path) -> Me
         child = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=file, stderr=subprocess.STDOUT, env={**os.environ, **environment}
         )
-        with _Peak(child.pid) as peak:
-            code = child.wait()
-            seconds = time.monotonic() - begin
+        try:
+            with _Peak(child.pid) as peak:
+                code = child.wait()
+                seconds = time.monotonic() - begin
+        finally:
+            child.kill()  # an interrupted benchmark leaves nobody who goes on moving
     if code:
         printed = log.read_text(encoding="utf-8", errors="replace")
         raise StepError(f"{Path(command[0]).name} {command[1]} ended with {code}", printed[-800:])
