@@ -12,11 +12,16 @@ from hack.bench.pivots import audit, copies, fleet, page, plot, results, watched
 from hack.bench.pivots.results import BARE, LATER, OURS, PEER, Run, Side
 
 
-def event(verb: str, second: float, took: float = 0.5, agent: str = "clusterctl/v1", **about: str) -> str:
+def event(
+    verb: str, second: float, took: float = 0.5, agent: str = "clusterctl/v1", query: str = "", **about: str
+) -> str:
     begin, end = (f"2026-01-01T00:00:{at:09.6f}Z" for at in (second, second + took))
     times = {"requestReceivedTimestamp": begin, "stageTimestamp": end}
     named = {"objectRef": about} if about else {}
-    return json.dumps({"stage": "ResponseComplete", "verb": verb, "userAgent": agent, **named, **times})
+    path = f"/api/v1/things?{query}"
+    return json.dumps(
+        {"stage": "ResponseComplete", "verb": verb, "requestURI": path, "userAgent": agent, **named, **times}
+    )
 
 
 def run(side: Side, objects: int, seconds: float, copy: float = 1.0, target: int = 0, memory: int = 1 << 20) -> Run:
@@ -31,6 +36,7 @@ def goals(*runs: Run) -> dict[str, bool]:
 
 LOG = [
     event("get", 0),
+    event("create", 1, query="fieldManager=x&dryRun=All", resource="clusters", namespace="f"),
     event("create", 1, resource="namespaces", namespace="f", name="f"),
     event("create", 2, resource="clusters", namespace="f"),
     event("create", 3, resource="secrets", namespace="f"),
@@ -43,10 +49,10 @@ LOG = [
 
 
 def test_requests_of_others_are_not_counted() -> None:
-    assert audit.verbs(audit.read(LOG)) == {"create": 4, "get": 1, "patch": 1}
+    assert audit.verbs(audit.read(LOG)) == {"create": 4, "dry run": 1, "get": 1, "patch": 1}
 
 
-def test_the_copy_lasts_from_the_first_create_to_the_end_of_the_last_one() -> None:
+def test_the_copy_lasts_from_the_first_create_that_counts_to_the_end_of_the_last_one() -> None:
     seen = audit.read(LOG)
     assert audit.copy_seconds(seen, "f") == pytest.approx(1.5)
     assert audit.write_seconds(seen, "f") == pytest.approx(2.25)
@@ -191,7 +197,11 @@ def test_time_grows_in_proportion_to_the_last_size(seconds: float, met: bool) ->
 def test_text_json_and_page_say_the_same() -> None:
     runs = [run(OURS, 1000, 2.5, target=1350), run(PEER, 1000, 50), run(LATER, 1000, 2), run(BARE, 1000, 0.8, 0.5)]
     machine = page.Machine(2, 24 << 30, "2026-01-01", {"kubernetes": "v1.36.3"})
-    text, document, written = results.as_text(runs), json.loads(results.as_json(runs)), page.page(runs, machine)
+    text, document, written = (
+        results.as_text(runs),
+        json.loads(results.as_json(runs)),
+        page.page(runs, machine, new_namespace=False),
+    )
     assert "met: 1,000 objects: at least 10 times as fast as clusterctl move: 20.0 times" in text
     assert "| 1,000 | ours | 1 | 2.50 | 1,000 | 1.35, 0.01 | 1 |" in written
     assert f"({page.PLOT})" in written

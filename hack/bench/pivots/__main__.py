@@ -50,6 +50,7 @@ def _arguments(argv: Sequence[str]) -> argparse.Namespace:
     add("--large", type=int, default=LARGE, metavar="N", help=f"one run with N objects (default: {LARGE}; 0: none)")
     add("--peer-limit", type=int, default=PEER_LIMIT, metavar="N", help=f"no peer above (default: {PEER_LIMIT})")
     add("--rounds", type=int, default=ROUNDS, metavar="N", help=f"runs of each (default: {ROUNDS})")
+    add("--new-namespace", action="store_true", help="the target doesn't have the namespace beforehand")
     add("--json", type=Path, metavar="FILE", help="write everything there, as JSON")
     add("--docs", type=Path, metavar="FOLDER", help=f"write {page.NAME} and {page.PLOT} there")
     return parser.parse_args(argv)
@@ -63,7 +64,7 @@ def _measure(arguments: argparse.Namespace, scratch: Path) -> None:
     bundle = Layout.open(bundle_folder())
     _say("starting two kube-apiservers (not timed)")
     with servers.pair(bundle, scratch) as pair:
-        bench = Bench(pair, bundle.executable("clusterctl", scratch / "bin"), scratch)
+        bench = Bench(pair, bundle.executable("clusterctl", scratch / "bin"), scratch, arguments.new_namespace)
         runs: list[Run] = []
         for objects, number, side in _schedule(arguments):
             _say(f"{objects:,} objects, round {number}, {side}: a fresh fleet")
@@ -86,7 +87,7 @@ def _write(arguments: argparse.Namespace, runs: Sequence[Run]) -> None:
         arguments.json.write_text(results.as_json(runs), encoding="utf-8")
     if arguments.docs:
         arguments.docs.mkdir(parents=True, exist_ok=True)
-        (arguments.docs / page.NAME).write_text(page.page(runs, _machine()), encoding="utf-8")
+        (arguments.docs / page.NAME).write_text(page.page(runs, _machine(), arguments.new_namespace), encoding="utf-8")
         (arguments.docs / page.PLOT).write_text(plot.svg(results.rows(runs)), encoding="utf-8")
 
 

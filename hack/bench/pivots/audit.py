@@ -15,6 +15,8 @@ from datetime import datetime
 #: Who isn't measured: the benchmark when it makes and wipes fleets, and the garbage collector.
 OTHERS = ("bench-keeper", "kube-controller-manager")
 KEEPER = OTHERS[0]
+#: What stands for the verb of a request that is answered as if it were done.
+DRY_RUN = "dry run"
 WRITES = ("create", "update", "patch", "delete", "deletecollection")
 
 
@@ -35,7 +37,7 @@ def read(lines: Iterable[str]) -> list[Seen]:
 
 
 def verbs(requests: Iterable[Seen]) -> dict[str, int]:
-    """How many of each verb; what isn't about a resource (discovery) counts as `get`."""
+    """How many of each verb; what isn't about a resource (discovery) counts as `get`, and dry runs by themselves."""
     return dict(sorted(Counter(request.verb for request in requests).items()))
 
 
@@ -66,7 +68,8 @@ def _seen(event: Mapping[str, object]) -> Seen:
     about = event.get("objectRef")
     named: Mapping[str, str] = about if isinstance(about, dict) else {}
     begin, end = (_time(str(event[part])) for part in ("requestReceivedTimestamp", "stageTimestamp"))
-    return Seen(str(event["verb"]), named.get("resource", ""), named.get("namespace", ""), begin, end)
+    verb = DRY_RUN if "dryRun=All" in str(event["requestURI"]) else str(event["verb"])
+    return Seen(verb, named.get("resource", ""), named.get("namespace", ""), begin, end)
 
 
 def _time(text: str) -> float:

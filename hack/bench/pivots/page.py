@@ -21,8 +21,9 @@ class Machine:
     versions: Mapping[str, str]
 
 
-def page(runs: Sequence[Run], machine: Machine) -> str:
-    """The whole page, in Markdown."""
+def page(runs: Sequence[Run], machine: Machine, new_namespace: bool) -> str:
+    """The whole page, in Markdown. `new_namespace`: the target didn't have the fleet's namespace beforehand."""
+    there = "doesn't have the namespace" if new_namespace else "has the namespace, empty,"
     versions = ", ".join(f"{name} {version}" for name, version in sorted(machine.versions.items()))
     loads = [run.load for run in runs]
     return f"""# How fast a pivot is
@@ -37,9 +38,10 @@ servers, {machine.memory / (1 << 30):.0f} GiB of memory, load average {min(loads
 
 * Two kube-apiservers on one etcd (without fsync), each with its garbage collector and Cluster API's CRDs; no provider's
   managers, so nobody waits for them, and no webhooks.
-* Each run moves a new fleet in a new namespace: Clusters of {fleet.PER_CLUSTER} objects with owners, finalizers,
-  server-side-apply managers and Secrets. It is wiped afterwards. A run counts only if all objects are in the target and
-  none (with `--source destroyed-later`: all) in the source. The programs take turns; the table has medians.
+* Each run moves a new fleet in a namespace of its own: Clusters of {fleet.PER_CLUSTER} objects with owners, finalizers,
+  server-side-apply managers and Secrets. The target {there} beforehand. Everything is wiped
+  afterwards. A run counts only if all objects are in the target and none (with `--source destroyed-later`: all) in the
+  source. The programs take turns; the table has medians.
 * *seconds* is the whole process from start to end, as somebody types it: `bootstrapper pivot --yes --json`,
   `clusterctl move`. Both delete from the source, but for the rows that say otherwise.
 * *objects/s in the copy*: from the first create that the target's kube-apiserver got to its answer to the last one.

@@ -25,12 +25,14 @@ PROGRAM = Path(sys.executable).with_name("bootstrapper")
 class Bench:
     """Runs the programs on one pair of servers, each in a namespace of its own that is wiped afterwards.
 
+    `new_namespace`: the target doesn't have it beforehand, so it can't be asked there what it would take.
     `written` keeps, by size, what the last run of ours left in the target: the bare client sends it again.
     """
 
     pair: Pair
     clusterctl: Path
     scratch: Path
+    new_namespace: bool
     written: dict[int, list[Object]] = field(default_factory=dict, init=False)
     _runs: int = field(default=0, init=False)
 
@@ -42,7 +44,8 @@ class Bench:
         """
         self._runs += 1
         namespace = f"fleet-{self._runs:03}"
-        self.pair.source.namespace(namespace)
+        for server in (self.pair.source,) if self.new_namespace and side != BARE else self.pair.both:
+            server.namespace(namespace)
         measured = (self._bare if side == BARE else self._moved)(side, clusters, number, namespace)
         for server in self.pair.both:
             server.wipe(namespace)
@@ -79,7 +82,6 @@ class Bench:
         """Creates first, then the patches that restore managedFields, each as fast as it goes."""
         objects, target = clusters * fleet.PER_CLUSTER, self.pair.target
         items = self.written[objects]
-        target.namespace(namespace)
         owners = [target.keeper.do(request) for request in copies.stand_ins(items, namespace)]
         creates = copies.creates(items, namespace, {owner["kind"]: owner for owner in owners})
         load = os.getloadavg()[0]
