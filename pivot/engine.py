@@ -16,13 +16,15 @@ from pivot.meter import Metered
 from pivot.objects import Item
 from pivot.observe import Discovery, discover, observe
 from pivot.plan import Plan, Stage, plan, undo
-from pivot.ports import Clock, Cluster, Managers, Progress, Report
+from pivot.ports import NAMESPACE, Clock, Cluster, Managers, Progress, Report
 from pivot.preflight import claimed_otherwise
 from pivot.rehearse import findings, rehearse
 from pivot.seen import DONE, Claim, Options, Seen
 
 #: Seconds between two looks while waiting: short first, then patient.
 POLL = (0.2, 0.5, 1.0, 2.0)
+#: Seconds for a namespace to end.
+LINGER = 15.0
 #: Seconds between two lines of progress within a wave.
 TELL = 2.0
 #: How often the same stage with the same operations may be needed before we say that somebody works against us.
@@ -208,6 +210,19 @@ class Pivot:
             self._until(stage.name, lambda: _still("starting", self._managers.starting()), hold)
         elif stage.name == "resume classes":
             self._until(stage.name, self._unreconciled, hold)
+        elif stage.name == "namespaces":
+            self._linger(stage, hold)
+
+    def _linger(self, stage: Stage, hold: Hold) -> None:
+        """A namespace ends some moments after it was deleted, and whoever runs the command again should find it gone.
+
+        Where nobody ends namespaces (an API server without controllers), that can't be waited for.
+        """
+        names = [operation.key.name for operation in stage.operations if operation.key]
+        until = self.clock.now() + LINGER
+        while self.clock.now() < until and any(self._to.get(NAMESPACE, None, name) for name in names):
+            hold.beat()
+            self.clock.sleep(POLL[1])
 
     def _barrier(self) -> tuple[str, ...]:
         stages = plan(self._look(), self.options).stages
