@@ -13,18 +13,16 @@ from pivot.errors import AnotherMover, PivotError, PreflightRefused, Stalled, To
 from pivot.execute import Executor, LookAgain
 from pivot.managers import DeploymentManagers
 from pivot.meter import Metered
-from pivot.objects import Item
 from pivot.observe import Discovery, discover, observe
 from pivot.plan import Plan, Stage, plan, undo
-from pivot.ports import NAMESPACE, Clock, Cluster, Managers, Progress, Report
+from pivot.ports import Clock, Cluster, Managers, Progress, Report
 from pivot.preflight import claimed_otherwise
 from pivot.rehearse import findings, rehearse
 from pivot.seen import DONE, Claim, Options, Seen
+from pivot.waits import Waits
 
-#: Seconds between two looks while waiting: short first, then patient.
-POLL = (0.2, 0.5, 1.0, 2.0)
-#: Seconds for a namespace to end.
-LINGER = 15.0
+#: Seconds after which a stage is looked at again when the world had changed meanwhile.
+AGAIN = 0.2
 #: Seconds between two lines of progress within a wave.
 TELL = 2.0
 #: How often the same stage with the same operations may be needed before we say that somebody works against us.
@@ -55,7 +53,8 @@ class Pivot:
     def __post_init__(self) -> None:
         self._from, self._to = Metered(self.source), Metered(self.target)
         self._managers = self.source_managers or DeploymentManagers(self._from)
-        self._managers_there = self.target_managers or DeploymentManagers(self._to)
+        there = self.target_managers or DeploymentManagers(self._to)
+        self._waits = Waits(self._to, self._managers, there, self.options, self.clock, self.report)
         self._proof = tell.Proof("", self.source.name, self.target.name, "source")
         self._began = self.clock.now()
         self._unsure = False
@@ -177,8 +176,8 @@ class Pivot:
                 executor.wave(wave, self._beat(stage, number, hold))
         except LookAgain as error:
             self.report(Progress(stage.name, "looking again", str(error)))
-            self.clock.sleep(POLL[0])
-        self._wait(stage, hold)
+            self.clock.sleep(AGAIN)
+        self._waits.after(stage, self._look, hold.beat)
 
     def _beat(self, stage: Stage, number: int, hold: Hold) -> Callable[[int], None]:
         """Renew the claim while a wave goes on, and tell once in a while how far it is."""
@@ -195,62 +194,6 @@ class Pivot:
                 self.report(Progress(stage.name, what, since=now - began))
 
         return beat
-
-    def _wait(self, stage: Stage, hold: Hold) -> None:
-        """Until what the stage began has happened.
-
-        Raises:
-            Stalled: nothing changes any more.
-        """
-        if stage.name == "barrier":
-            self._until(stage.name, self._barrier, hold)
-        elif stage.name == "fence":
-            self._until(stage.name, lambda: _still("running", self._managers.running()), hold)
-        elif stage.name in ("start managers", "unfence"):
-            self._until(stage.name, lambda: _still("starting", self._managers.starting()), hold)
-        elif stage.name == "resume classes":
-            self._until(stage.name, self._unreconciled, hold)
-        elif stage.name == "namespaces":
-            self._linger(stage, hold)
-
-    def _linger(self, stage: Stage, hold: Hold) -> None:
-        """A namespace ends some moments after it was deleted, and whoever runs the command again should find it gone.
-
-        Where nobody ends namespaces (an API server without controllers), that can't be waited for.
-        """
-        names = [operation.key.name for operation in stage.operations if operation.key]
-        until = self.clock.now() + LINGER
-        while self.clock.now() < until and any(self._to.get(NAMESPACE, None, name) for name in names):
-            hold.beat()
-            self.clock.sleep(POLL[1])
-
-    def _barrier(self) -> tuple[str, ...]:
-        stages = plan(self._look(), self.options).stages
-        return stages[0].waits if stages and stages[0].name == "barrier" else ()
-
-    def _unreconciled(self) -> tuple[str, ...]:
-        """ClusterClasses that the target's managers haven't reconciled; without managers nobody is waited for."""
-        if not self._managers_there.running():
-            return ()
-        seen = self._look()
-        mine = [item for item in seen.copies.values() if item.key.kind == "ClusterClass"]
-        return tuple(f"{item.key} isn't reconciled in the target yet" for item in mine if not _reconciled(item))
-
-    def _until(self, stage: str, waits: Callable[[], tuple[str, ...]], hold: Hold) -> None:
-        began = changed = self.clock.now()
-        before: tuple[str, ...] = ()
-        polls = 0
-        while left := waits():
-            hold.beat()
-            now = self.clock.now()
-            if left != before:
-                before, changed = left, now
-            elif now - changed > self.options.stall:
-                raise Stalled(left[0], f"nothing has changed for {now - changed:.0f} s", "see its manager's log")
-            more = f" (and {len(left) - 1} more)" if len(left) > 1 else ""
-            self.report(Progress(stage, f"waiting: {left[0]}{more}", since=now - began))
-            self.clock.sleep(POLL[min(polls, len(POLL) - 1)])
-            polls += 1
 
     # -- the way back
 
@@ -307,15 +250,6 @@ def _progress(stage: Stage, wave: int) -> Progress:
     of = f", wave {wave} of {len(stage.waves)}" if len(stage.waves) > 1 else ""
     names = str(operations[0]) if len(operations) == 1 else f"{len(operations)} objects"
     return Progress(stage.name, f"{stage.name}{of}: {names}")
-
-
-def _still(what: str, names: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(f"manager {name} is still {what}" for name in names)
-
-
-def _reconciled(cluster_class: Item) -> bool:
-    observed = (cluster_class.body.get("status") or {}).get("observedGeneration")
-    return observed is not None and int(observed) >= cluster_class.generation
 
 
 def refusal(now: Plan) -> PivotError:
