@@ -118,13 +118,3 @@ def test_the_renewed_certificates_are_in_use(management: Management) -> None:
     renewed = webhook_certificates(management.kubectl)
     until("the managers serve the new certificates", lambda: _served(management.kubectl) == renewed, 180)
     assert "invalid CIDR address" in checks.nonsense(management.kubectl)
-
-
-def test_the_second_cluster_is_deleted(management: Management) -> None:
-    lab = management.lab
-    lab.run("cluster", "delete", lab.second).must(24).says("--yes")
-    lab.run("cluster", "delete", lab.second, "--yes").must()
-    assert outside.containers(lab.second) == []
-    assert outside.names(management.kubectl.objects("clusters")) == [lab.name]
-    assert machines(management, pool=True) + machines(management, pool=False) == []
-    lab.run("cluster", "status", lab.second).must(23).says(lab.second, "cluster list")

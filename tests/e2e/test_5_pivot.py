@@ -12,7 +12,6 @@ import pytest
 
 from bootstrapper import manifests
 from e2e import outside, topology
-from e2e.command import Done
 from e2e.conftest import SEED, Management
 from e2e.lab import Lab
 from e2e.outside import Births, Kubectl, Object, condition, until
@@ -69,18 +68,17 @@ def _with_network(here: Lab) -> Kubectl:
     return classy
 
 
-def pivoted(two: Two, chance: random.Random, kills: int, folder: Path, *, back: bool = False) -> Done:
-    """The pivot, killed so many times, then run to its end; each time on another machine, as far as we can tell."""
-    for number in range(kills):
-        machine = Lab(folder / f"{'back' if back else 'forth'}-{number}", "nobody")
-        running = machine.start("pivot", *two.sides(back), "--yes")
-        word = chance.choice(["pause", "copy", "fence", "hand over", "retire", "resume", "start managers"])
-        found = running.wait_for(lambda event, word=word: word in event["text"])  # type: ignore[misc]
-        running.kill()
-        running.finish()
-        print(f"  killed at: {found['text'][:100] if found else 'its end'}", flush=True)
-    last = Lab(folder / f"{'back' if back else 'forth'}-last", "nobody")
-    return last.start("pivot", *two.sides(back), "--yes").finish().must()
+#: What a run says in this order; it is killed when it says so.
+WORDS = ("pause: ", "copy, wave", "fence: ", "hand over: ", "retire, wave", "resume clusters: ", "start managers: ")
+
+
+def begun(two: Two, machine: Lab, word: str) -> str:
+    """A run that is killed when it says this; what it said, empty when it came to its end before."""
+    running = machine.start("pivot", *two.sides(), "--yes")
+    found = running.wait_for(lambda event: word in event["text"])
+    running.kill()
+    running.finish()
+    return str(found["text"]) if found else ""
 
 
 def available(cluster: Kubectl) -> dict[str, str]:
@@ -88,8 +86,8 @@ def available(cluster: Kubectl) -> dict[str, str]:
     return {c["metadata"]["name"]: condition(c, "Available") for c in cluster.objects("clusters")}
 
 
-def generations(cluster: Kubectl) -> dict[str, Object]:
-    """What a roll-out would change: each Machine with its node, and each set's revision."""
+def wanted(cluster: Kubectl) -> dict[str, Object]:
+    """What a roll-out would change: the spec of each Machine and MachineSet."""
     found = cluster.objects("machines,machinesets")
     return {f"{o['kind']} {o['metadata']['name']}": o["spec"] for o in found}
 
@@ -97,9 +95,15 @@ def generations(cluster: Kubectl) -> dict[str, Object]:
 def test_there_killed_three_times(two: Two, tmp_path: Path) -> None:
     seed = int(os.environ.get(SEED) or random.randrange(1 << 32))
     print(f"\nkills of the pivot by {SEED}={seed}:", flush=True)
-    before, specs = machines(*two.clusters), generations(two.source)
+    before, specs = machines(*two.clusters), wanted(two.source)
+    words = [WORDS[place] for place in sorted(random.Random(seed).sample(range(len(WORDS)), 3))]
+    laptop, desk = Lab(tmp_path / "laptop", "nobody"), Lab(tmp_path / "desk", "nobody")
     with Births(two.here.second) as second, Births(CLASSY) as classy, Watch(two.workloads) as watch:
-        pivoted(two, random.Random(seed), 3, tmp_path)
+        for word in words:
+            said = begun(two, laptop, word)
+            print(f"  killed at: {said}", flush=True)
+            assert said
+        desk.start("pivot", *two.sides(), "--yes").finish().must()
         until("all are available", lambda: set(available(two.target).values()) == {"True"}, 300)
     assert available(two.target).keys() == {*two.clusters}
     assert two.source.objects(KINDS) == []
@@ -107,7 +111,7 @@ def test_there_killed_three_times(two: Two, tmp_path: Path) -> None:
     assert second.names + classy.names == []
     assert watch.silent == []
     assert watch.answers > 0
-    now = generations(two.target)
+    now = wanted(two.target)
     assert {name: now.get(name) for name in specs} == specs
 
 
@@ -117,13 +121,19 @@ def test_the_new_one_acts(two: Two) -> None:
         patch = f'[{{"op":"replace","path":"/spec/topology/workers/machineDeployments/0/replicas","value":{number}}}]'
         done = two.target.run("patch", "cluster", CLASSY, f"--namespace={TEAM}", "--type=json", f"--patch={patch}")
         assert done.returncode == 0, done.stderr
-        until(f"{number} workers", lambda n=number: len(outside.of_role(CLASSY, "worker")) == n, 300)  # type: ignore[misc]
+        until(f"{number} workers", lambda number=number: workers(two) == (number, number), 300)  # type: ignore[misc]
 
 
-def test_and_back_again(two: Two, tmp_path: Path) -> None:
+def workers(two: Two) -> tuple[int, int]:
+    """The worker containers of the ClusterClass-based cluster, and its worker Machines."""
+    pool = f"cluster.x-k8s.io/cluster-name={CLASSY},topology.cluster.x-k8s.io/deployment-name=md-0"
+    return len(outside.of_role(CLASSY, "worker")), len(two.target.objects("machines", f"--selector={pool}"))
+
+
+def test_and_back_again(two: Two) -> None:
     before = machines(*two.clusters)
     with Watch(two.workloads) as watch:
-        done = pivoted(two, random.Random(1), 0, tmp_path, back=True)
+        done = two.here.start("pivot", *two.sides(back=True), "--yes").finish().must()
         until("all are available", lambda: set(available(two.source).values()) == {"True"}, 300)
     assert done.events()[-1]["in_charge"] == "target"
     assert two.target.objects(KINDS) == []

@@ -7,6 +7,16 @@ from e2e.conftest import Management
 from e2e.lab import Lab
 
 
+def test_the_second_cluster_is_deleted(management: Management) -> None:
+    lab = management.lab
+    lab.run("cluster", "delete", lab.second).must(24).says("--yes")
+    lab.run("cluster", "delete", lab.second, "--yes").must()
+    assert outside.containers(lab.second) == []
+    assert outside.names(management.kubectl.objects("clusters")) == [lab.name]
+    assert management.kubectl.objects("machines", f"--selector=cluster.x-k8s.io/cluster-name={lab.second}") == []
+    lab.run("cluster", "status", lab.second).must(23).says(lab.second, "cluster list")
+
+
 def test_an_api_server_that_doesnt_answer_is_named(management: Management) -> None:
     lab = management.lab
     balancer = outside.of_role(lab.name, "external-load-balancer")[0].name
