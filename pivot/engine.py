@@ -8,13 +8,14 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from pivot import report as tell
+from pivot import schedule
 from pivot.claim import Hold
 from pivot.errors import AnotherMover, PivotError, PreflightRefused, Stalled, TooLate, VerificationFailed
 from pivot.execute import Executor, LookAgain
 from pivot.managers import DeploymentManagers
 from pivot.meter import Metered
 from pivot.observe import Discovery, discover, observe
-from pivot.plan import Plan, Stage, plan, undo
+from pivot.plan import Plan, Stage, chain, plan, undo
 from pivot.ports import Clock, Cluster, Managers, Progress, Report
 from pivot.preflight import claimed_otherwise
 from pivot.rehearse import findings, rehearse
@@ -91,8 +92,11 @@ class Pivot:
             if first.findings:
                 raise refusal(first)
         hold = self._claim(seen)
+        paused_next = bool(first.stages) and first.stages[0].name == "pause"
+        look = seen if paused_next else None
+        del seen, first
         try:
-            return self._drive(hold)
+            return self._drive(hold, look)
         except AnotherMover:
             raise  # what stands is theirs now
         except PivotError as error:
@@ -141,25 +145,31 @@ class Pivot:
         hold.acquire()
         return hold
 
-    def _drive(self, hold: Hold) -> tell.Proof:
-        """Stage after stage, each from a new look."""
+    def _drive(self, hold: Hold, first: Seen | None) -> tell.Proof:
+        """Stage after stage, each from a new look, but for those that leave nothing for a look to find out.
+
+        `first` is a look from before the claim; it is good for a pause, which may be repeated.
+        """
         needed: Counter[Stage] = Counter()
         while True:
-            seen = self._look()
+            seen, first = first or self._look(), None
             now = plan(seen, self.options)
             if now.findings or now.mismatches:
                 raise refusal(now)
             if not now.stages:
                 return self._end(hold, seen, now)
-            stage = now.stages[0]
-            needed[stage] += 1
-            if stage.waves and needed[stage] > REPEATS:
-                raise _working_against_us(stage)
-            if stage.name == "hand over":
+            if now.stages[0].name == "hand over":
                 self._note_proof(seen, now)
-                self._unsure = True
-            self._do(stage, seen, now, hold)
+            for stage in chain(now.stages):
+                needed[stage] += 1
+                if stage.waves and needed[stage] > REPEATS:
+                    raise _working_against_us(stage)
+                self._unsure = stage.name == "hand over"
+                done, first = self._do(stage, seen, now, hold)
+                if not done:
+                    break
             self._unsure = False
+            del seen, now  # two looks at once would need twice the memory
 
     def _end(self, hold: Hold, seen: Seen, now: Plan) -> tell.Proof:
         """The claim on a source that will be destroyed stays: it tells everybody else where the objects went."""
@@ -167,20 +177,24 @@ class Pivot:
             hold.release()
         return self._prove(seen, now)
 
-    def _do(self, stage: Stage, seen: Seen, now: Plan, hold: Hold) -> None:
+    def _do(self, stage: Stage, seen: Seen, now: Plan, hold: Hold) -> tuple[bool, Seen | None]:
+        """One stage, and what it has to wait for: False when the world had changed since the look; a newer look."""
         judged = {judgement.key: judgement for judgement in now.judgements}
         executor = Executor(self._from, self._to, self._managers, seen, self.options, judged)
         try:
-            for number, wave in enumerate(stage.waves, 1):
-                self.report(_progress(stage, number))
-                executor.wave(wave, self._beat(stage, number, hold))
+            for part in schedule.parts(stage.waves):
+                operations = [operation for wave in part for operation in wave]
+                names = str(operations[0]) if len(operations) == 1 else f"{len(operations):,} objects"
+                self.report(Progress(stage.name, f"{stage.name}: {names}"))
+                executor.part(part, self._beat(stage.name, len(operations), hold))
         except LookAgain as error:
             self.report(Progress(stage.name, "looking again", str(error)))
             self.clock.sleep(AGAIN)
-        self._waits.after(stage, self._look, hold.beat)
+            return False, None
+        return True, self._waits.after(stage, self._look, hold.beat)
 
-    def _beat(self, stage: Stage, number: int, hold: Hold) -> Callable[[int], None]:
-        """Renew the claim while a wave goes on, and tell once in a while how far it is."""
+    def _beat(self, name: str, number: int, hold: Hold) -> Callable[[int], None]:
+        """Renew the claim while operations go on, and tell once in a while how far they are."""
         began = told = self.clock.now()
 
         def beat(done: int) -> None:
@@ -189,9 +203,7 @@ class Pivot:
             now = self.clock.now()
             if now - told >= TELL:
                 told = now
-                of = len(stage.waves[number - 1])
-                what = f"{stage.name}, wave {number} of {len(stage.waves)}: {done} of {of} objects"
-                self.report(Progress(stage.name, what, since=now - began))
+                self.report(Progress(name, f"{name}: {done:,} of {number:,} objects", since=now - began))
 
         return beat
 
@@ -243,13 +255,6 @@ class Pivot:
             reads=self._from.reads + self._to.reads,
             writes=self._from.writes + self._to.writes,
         )
-
-
-def _progress(stage: Stage, wave: int) -> Progress:
-    operations = stage.waves[wave - 1]
-    of = f", wave {wave} of {len(stage.waves)}" if len(stage.waves) > 1 else ""
-    names = str(operations[0]) if len(operations) == 1 else f"{len(operations)} objects"
-    return Progress(stage.name, f"{stage.name}{of}: {names}")
 
 
 def refusal(now: Plan) -> PivotError:

@@ -11,7 +11,7 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 from pivot.ports import FIELD_MANAGER, Kind, Object
 
@@ -39,9 +39,8 @@ WAS_PAUSED = "pivot.bootstrapper/was-paused"
 OURS = (ORIGIN, WAS_PAUSED, DELETE_FOR_MOVE)
 
 
-@dataclass(frozen=True, order=True)
-class Key:
-    """An object's name in one cluster; `namespace` is empty for cluster-scoped kinds."""
+class Key(NamedTuple):
+    """An object's name in one cluster; `namespace` is empty for cluster-scoped kinds. A tuple: it is sorted a lot."""
 
     group: str
     kind: str
@@ -199,19 +198,21 @@ def copy_of(item: Item, note: str, owners: Iterable[Object], kind: Kind) -> Obje
 
     `owners` are ownerReferences whose UIDs are the target's already; `note` is its `origin_note`.
     """
-    body: Object = json.loads(json.dumps(item.essence))
-    metadata: Object = body["metadata"]
-    metadata["name"] = item.key.name
+    body: Object = dict(item.essence)
+    metadata: Object = {**body["metadata"], "name": item.key.name}
+    body["metadata"] = metadata
     if item.key.namespace:
         metadata["namespace"] = item.key.namespace
     references = list(owners)
     if references:
         metadata["ownerReferences"] = references
-    notes = metadata.setdefault("annotations", {})
-    notes[ORIGIN] = note
+    notes = metadata["annotations"] = {**metadata.get("annotations", {}), ORIGIN: note}
     if item.pausable:
         notes[WAS_PAUSED] = was_paused(item)
-        _pause(item, body)
+        if item.key.group_kind == CLUSTER:
+            body["spec"] = {**(body.get("spec") or {}), "paused": True}
+        else:
+            notes[PAUSED] = item.annotations.get(PAUSED, "")
     return {"apiVersion": kind.api_version, "kind": kind.kind, **body}
 
 
@@ -219,13 +220,6 @@ def origin_note(item: Item, source: str, pivot: str, moved: bool) -> str:
     """The text of ORIGIN on the copy of an item, made by a pivot of the source with this identity."""
     noted = {"source": source, "pivot": pivot, "uid": item.uid, "digest": item.digest, "moved": moved}
     return json.dumps(noted, sort_keys=True)
-
-
-def _pause(item: Item, body: Object) -> None:
-    if item.key.group_kind == CLUSTER:
-        body.setdefault("spec", {})["paused"] = True
-    else:
-        body["metadata"]["annotations"][PAUSED] = item.annotations.get(PAUSED, "")
 
 
 def was_paused(item: Item) -> str:

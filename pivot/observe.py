@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pivot import claim
 from pivot.errors import NotFound
 from pivot.graph import Graph
-from pivot.objects import CLUSTERCTL_LABEL, PROVIDER, Item, Key, item_of
+from pivot.objects import CLUSTERCTL_LABEL, PEER, PROVIDER, Item, Key, item_of
 from pivot.ports import CONFIG_MAP, NAMESPACE, SECRET, Cluster, Kind, Managers, Object
 from pivot.ports import core_kind as core
 from pivot.seen import Marker, Options, Seen, Side, marker_name, marker_of, pivot_name
@@ -80,13 +80,13 @@ def observe(
     """
     moving = {name for name, kind in found.source.items() if _travels(name, kind)}
     there = [kind for name, kind in found.target.items() if whole or name in moving]
-    theirs = _look(target, there, options.parallel)
+    theirs = _look(target, there, options)
     their_namespaces = _namespaces(target)
     marker = read_marker(target, found.source_identity, options)
-    ours = _look(source, found.source.values(), options.parallel)
+    ours = _look(source, found.source.values(), options)
     labelled = {key.group_kind for key, item in ours.items() if movable(item.kind, item)} - moving
     late = [] if whole else [found.target[name] for name in sorted(labelled) if name in found.target]
-    theirs = {**theirs, **_look(target, late, options.parallel)}
+    theirs = {**theirs, **_look(target, late, options)}
     return Seen(
         Side(
             source.name,
@@ -108,22 +108,49 @@ def _travels(name: tuple[str, str], kind: Kind) -> bool:
     return movable(kind) or name in ALWAYS or name == PROVIDER or CLUSTERCTL_LABEL in kind.labels
 
 
-def _look(cluster: Cluster, kinds: Iterable[Kind], parallel: int) -> Mapping[Key, Item]:
-    if parallel == 1:
-        lists = [_list(cluster, kind) for kind in kinds]
+def _look(cluster: Cluster, kinds: Iterable[Kind], options: Options) -> Mapping[Key, Item]:
+    if options.parallel == 1:
+        lists = [_list(cluster, kind, options) for kind in kinds]
     else:
         with ThreadPoolExecutor(LISTS) as pool:
-            lists = list(pool.map(lambda kind: _list(cluster, kind), kinds))
+            lists = list(pool.map(lambda kind: _list(cluster, kind, options), kinds))
     return {item.key: item for items in lists for item in items}
 
 
-def _list(cluster: Cluster, kind: Kind) -> list[Item]:
+def _list(cluster: Cluster, kind: Kind, options: Options) -> list[Item]:
     """All objects of a kind; of kinds that don't move, only what tells who they are."""
     keep = movable(kind) or (kind.group, kind.kind) in (*ALWAYS, PROVIDER)
+    whole_status = str(kind) in options.status
     try:
-        return [item_of(body if keep or _labelled(body) else _slim(body), kind) for body in cluster.list(kind)]
+        return [
+            item_of(_trimmed(body, kind, whole_status) if keep or _labelled(body) else _slim(body), kind)
+            for body in cluster.list(kind)
+        ]
     except NotFound:
         return []
+
+
+def _trimmed(body: Object, kind: Kind, whole_status: bool) -> Object:
+    """The body without what nobody asks for: half of a large fleet's memory.
+
+    Of a status that is a subresource only the pause and the generation are looked at. Field managers matter where one
+    of them applies (then all are restored), and where it is clusterctl (then its fields tell what it paused).
+    """
+    metadata = body["metadata"]
+    entries = metadata.get("managedFields") or []
+    if entries and not any(entry.get("operation") == "Apply" for entry in entries):
+        kept = [e if e.get("manager") == PEER else {n: t for n, t in e.items() if n != "fieldsV1"} for e in entries]
+        body = {**body, "metadata": {**metadata, "managedFields": kept}}
+    status = body.get("status")
+    if kind.status and not whole_status and isinstance(status, dict):
+        newer = status.get("v1beta2") or {}
+        shown = {"conditions": _pauses(status), "v1beta2": {"conditions": _pauses(newer)}}
+        body = {**body, "status": {**shown, "observedGeneration": status.get("observedGeneration")}}
+    return body
+
+
+def _pauses(part: Object) -> list[Object]:
+    return [c for c in part.get("conditions") or [] if c.get("type") == "Paused"]
 
 
 def _labelled(body: Object) -> bool:

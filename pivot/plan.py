@@ -33,7 +33,7 @@ Why it can't lose a cluster:
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from pivot import verify
@@ -101,6 +101,18 @@ def plan(seen: Seen, options: Options) -> Plan:
     mismatches = () if found else tuple(verify.mismatches(seen, judged, travelling))
     stages = () if found or mismatches else _before(seen, options, judged, travelling)
     return Plan(tuple(judged.values()), found, mismatches, stages)
+
+
+#: After these the next stage of the same plan may follow without a look: they change nothing that it rests on.
+NO_LOOK_AFTER = frozenset({"pause", "retired", "resume classes", "resume clusters", "start managers", "release source"})
+
+
+def chain(stages: Sequence[Stage]) -> Iterator[Stage]:
+    """The stages that one look is good for: the first, and those behind it that need no look before them."""
+    for stage in stages:
+        yield stage
+        if stage.name not in NO_LOOK_AFTER:
+            return
 
 
 def _handed_over(seen: Seen) -> bool:

@@ -31,15 +31,17 @@ class Waits:
     clock: Clock
     report: Report
 
-    def after(self, stage: Stage, look: Look, beat: Beat) -> None:
+    def after(self, stage: Stage, look: Look, beat: Beat) -> Seen | None:
         """Return when what the stage began has happened; `beat` is called at every look.
+
+        Gives the look that showed it, where it took one at both clusters.
 
         Raises:
             Stalled: nothing changes any more.
         """
         if stage.name == "barrier":
-            self._until(stage.name, lambda: self._barrier(look), beat)
-        elif stage.name == "fence":
+            return self._barrier(stage, look, beat)
+        if stage.name == "fence":
             self._until(stage.name, lambda: _still("running", self.managers.running()), beat)
         elif stage.name in ("start managers", "unfence"):
             self._until(stage.name, lambda: _still("starting", self.managers.starting()), beat)
@@ -47,10 +49,19 @@ class Waits:
             self._until(stage.name, lambda: self._unreconciled(look), beat)
         elif stage.name == "namespaces":
             self._linger(stage, beat)
+        return None
 
-    def _barrier(self, look: Look) -> tuple[str, ...]:
-        stages = plan(look(), self.options).stages
-        return stages[0].waits if stages and stages[0].name == "barrier" else ()
+    def _barrier(self, stage: Stage, look: Look, beat: Beat) -> Seen:
+        last: list[Seen] = []
+
+        def waits() -> tuple[str, ...]:
+            last[:] = []  # before the next look: two at once would need twice the memory
+            last.append(look())
+            stages = plan(last[0], self.options).stages
+            return stages[0].waits if stages and stages[0].name == "barrier" else ()
+
+        self._until(stage.name, waits, beat)
+        return last[0]
 
     def _unreconciled(self, look: Look) -> tuple[str, ...]:
         """ClusterClasses that the target's managers haven't reconciled; without managers nobody is waited for."""

@@ -11,9 +11,9 @@ import contextlib
 import functools
 import json
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
-from urllib.parse import quote, urlencode
+from urllib.parse import quote, urlencode, urlsplit
 
 import tenacity
 import yaml
@@ -34,8 +34,11 @@ FIELD_MANAGER = "bootstrapper"
 PAGE = 500
 #: Requests in flight that one API server gets from us at most.
 POOL = 32
-#: Seconds for the connection, and for the answer.
-TIMEOUT = (3.0, 30.0)
+#: Seconds for the connection, and for the answer: as long as an API server takes for a request at most, webhooks
+#: included (kube-apiserver's --request-timeout is 60 s; a create of a Cluster that has a ClusterClass may take 4 s).
+CONNECT, READ = 3.0, 60.0
+#: Seconds for the answer to whether it is ready.
+READY = 5.0
 
 CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 JSON = "application/json"
@@ -156,7 +159,7 @@ class KubeCluster:
     def alive(self) -> None:
         """Return when the API server says it is ready."""
         try:
-            self._send("GET", "/readyz", None, {}, None)
+            self._send("GET", "/readyz", None, {}, None, read=READY)
         except failure.PivotError as error:
             raise LostContact(f"the API server of {self.name} ({self.server}) isn't ready", str(error)) from None
 
@@ -251,13 +254,20 @@ class KubeCluster:
         accept: str = JSON,
     ) -> Object:
         """One operation: asked again while the answer is transient and the patience lasts."""
-        operation = tenacity.Retrying(
+        request = (method, path, body, query or {}, content_type, accept)
+        if self._patience <= 0:
+            return self._json(*request)
+        return self._again(self._json, *request)
+
+    @functools.cached_property
+    def _again(self) -> tenacity.Retrying:
+        """Made once: a pivot makes thousands of requests, from several threads, whose state tenacity keeps apart."""
+        return tenacity.Retrying(
             retry=tenacity.retry_if_exception_type(failure.Unavailable),
             wait=_pause,
             stop=tenacity.stop_after_delay(self._patience),
             reraise=True,
         )
-        return operation(self._json, method, path, body, query or {}, content_type, accept)
 
     def _json(self, *request: Any) -> Object:
         data = self._send(*request)
@@ -271,6 +281,7 @@ class KubeCluster:
         query: Mapping[str, str],
         content_type: str | None,
         accept: str = JSON,
+        read: float = 0.0,
     ) -> bytes:
         import urllib3
 
@@ -281,12 +292,12 @@ class KubeCluster:
         self._client.update_params_for_auth(headers, parameters, ["BearerToken"])
         what = f"{method} {path} at {self.name}"
         try:
-            response = self._client.rest_client.pool_manager.request(
+            response = self._open(
                 method,
-                f"{self.server}{path}" + (f"?{urlencode(parameters)}" if parameters else ""),
+                path + (f"?{urlencode(parameters)}" if parameters else ""),
                 body=json.dumps(body).encode() if body is not None else None,
                 headers=headers,
-                timeout=urllib3.Timeout(*TIMEOUT),
+                timeout=urllib3.Timeout(connect=CONNECT, read=read or READ),
                 retries=False,
             )
         except (urllib3.exceptions.HTTPError, OSError) as error:
@@ -294,6 +305,17 @@ class KubeCluster:
         if response.status >= 300:
             raise _answer(what, response.status, response.headers.get("Retry-After"), response.data)
         return bytes(response.data)
+
+    @functools.cached_property
+    def _open(self) -> Callable[..., Any]:
+        """Sends a request by the connections to the server; found once, for a pivot makes thousands of requests."""
+        import urllib3
+
+        manager = self._client.rest_client.pool_manager
+        if isinstance(manager, urllib3.ProxyManager):
+            return lambda method, path, **rest: manager.request(method, f"{self.server}{path}", **rest)
+        pool, prefix = manager.connection_from_url(self.server), urlsplit(self.server).path.rstrip("/")
+        return lambda method, path, **rest: pool.urlopen(method, f"{prefix}{path}", redirect=False, **rest)
 
 
 class _Expired(failure.Refused):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -13,7 +14,6 @@ from bootstrapper.adapters.clock import SystemClock
 from bootstrapper.commands.running import confirm, result, run
 from bootstrapper.phases.moving import PATIENCE, Moving
 from bootstrapper.settings import Settings
-from bootstrapper.step import Step
 from pivot import report, scope, tables
 from pivot.engine import refusal
 from pivot.plan import Plan
@@ -36,17 +36,18 @@ def pivot(
     ours, theirs = _clusters(source, target)
     state = _state(ours)
     chosen = tuple(sorted(set(namespaces)))
-    options = Options(chosen, mode, frozenset(allow), stall=settings.stall, holder=state.holder(), rehearse=True)
+    options = Options(chosen, mode, frozenset(allow), stall=settings.stall, holder=state.holder())
     moving = Moving(ours, theirs, options, SystemClock(), state)
+    # Whoever looks before it is done wants to know all of it. A run finds a refusal out at the copy, and undoes that.
+    rehearsed = replace(moving, options=replace(options, rehearse=True))
     if dry_run:
-        _show(settings, moving.engine().plan())
+        _show(settings, rehearsed.engine().plan())
         return
     with state.lock():
         if not yes:
-            _ask(moving)
+            _ask(rehearsed)
         proofs: list[report.Proof] = []
-        title = f"{theirs.name} is in charge"
-        run(settings, [Step("pivot", title, moving.gap, lambda: proofs.append(moving.move()))], state.note)
+        run(settings, moving.forth(proofs.append), state.note)
     for proof in proofs[-1:]:
         result(settings, proof.as_dict(), f"{proof}\nThe proof: {state.folder / moving.proof_name(proof)}")
 

@@ -23,7 +23,9 @@ def steps(config: ManagementCluster, world: World) -> list[Step]:
         management = ports.management(config, world)
         if management is None:
             return f"{config.name} can't be reached yet"
-        return None if charge.is_done(management) else _moving(config, world).gap()
+        if charge.is_done(management):
+            return None
+        return "it is in charge, and not all of it acts yet" if charge.has_marker(management) else "it isn't in charge"
 
     def close() -> None:
         _moving(config, world).move()

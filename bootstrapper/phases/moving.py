@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from bootstrapper.step import Step, say
@@ -30,11 +31,6 @@ class Moving:
         """The pivot's engine, which lives for one try: the next one looks at everything anew."""
         return Pivot(self.source, self.target, self.options, self.clock, lambda progress: say(str(progress)))
 
-    def gap(self) -> str | None:
-        """What is left to do, None when the target is in charge and nothing is."""
-        status = self.engine().status()
-        return None if status.stage == "done" else str(status)
-
     def move(self) -> Proof:
         """Run to the end, and keep the proof."""
         proof = self.engine().run()
@@ -44,21 +40,40 @@ class Moving:
         say(str(proof))
         return proof
 
+    def forth(self, proved: Callable[[Proof], None]) -> list[Step]:
+        """The target is in charge; `proved` gets the proof."""
+        return [
+            _once(
+                "pivot",
+                f"{self.target.name} is in charge",
+                f"what {self.source.name} manages goes to {self.target.name}, as far as it isn't there",
+                lambda: proved(self.move()),
+            )
+        ]
+
+    def back(self) -> list[Step]:
+        """The source is as it was before the pivot began; raises TooLate when the target is in charge."""
+        return [
+            _once(
+                "abort",
+                f"{self.source.name} is as it was before the pivot",
+                f"what a pivot made in {self.target.name} goes, and what it paused resumes",
+                lambda: self.engine().abort(),
+            )
+        ]
+
     @staticmethod
     def proof_name(proof: Proof) -> str:
         """The file in the state folder."""
         return f"{proof.pivot}.json"
 
-    def back(self) -> list[Step]:
-        """The source is as it was before the pivot began; `close` raises TooLate when the target is in charge."""
-        aborted: list[bool] = []
 
-        def gap() -> str | None:
-            # No look of its own: the engine looks until nothing is left to undo, and "never begun" looks the same.
-            return None if aborted else f"what a pivot made in {self.target.name} goes, and what it paused resumes"
+def _once(name: str, title: str, gap: str, close: Callable[[], None]) -> Step:
+    """A step whose `close` looks at the world itself until nothing is left to do: its gap needs no look of its own."""
+    closed: list[bool] = []
 
-        def close() -> None:
-            self.engine().abort()
-            aborted.append(True)
+    def run() -> None:
+        close()
+        closed.append(True)
 
-        return [Step("abort", f"{self.source.name} is as it was before the pivot", gap, close)]
+    return Step(name, title, lambda: None if closed else gap, run)

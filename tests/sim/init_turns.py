@@ -15,8 +15,8 @@ from unittest import mock
 
 import bootstrapper.phases.sites
 import bootstrapper.step
-import pivot.execute
 import pivot.observe
+import pivot.schedule
 
 
 class Clock:
@@ -144,7 +144,7 @@ def in_turns(clock: Clock) -> Iterator[None]:
         mock.patch.object(bootstrapper.step, "ThreadPoolExecutor", pool),
         mock.patch.object(bootstrapper.step, "wait", wait),
         mock.patch.object(bootstrapper.phases.sites, "ThreadPoolExecutor", Inline),
-        mock.patch.object(pivot.execute, "ThreadPoolExecutor", Inline),
+        mock.patch.object(pivot.schedule, "ThreadPoolExecutor", Inline),
         mock.patch.object(pivot.observe, "ThreadPoolExecutor", Inline),
     ):
         yield

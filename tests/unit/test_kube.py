@@ -142,6 +142,22 @@ def test_patience_ends_and_names_what_was_asked(server: Server) -> None:
     assert len(server.asked) > 1
 
 
+def test_an_answer_may_take_longer_than_a_connection(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Webhooks take their time: a request that is given up and sent again would never come to its end."""
+    monkeypatch.setattr(kube, "CONNECT", 0.2)
+    thought = threading.Event()
+
+    def reply(path: str, query: dict[str, list[str]]) -> Reply:
+        thought.wait(0.6)
+        return OK
+
+    server.reply = reply
+    assert server.cluster(patience=0.0).get(CONFIG_MAP, "default", "m1")
+    monkeypatch.setattr(kube, "READ", 0.2)
+    with pytest.raises(errors.Unavailable, match="no answer within the time limit"):
+        server.cluster(patience=0.0).get(CONFIG_MAP, "default", "m1")
+
+
 def test_without_patience_it_asks_once(server: Server) -> None:
     server.replies = [status(503)]
     with pytest.raises(errors.Unavailable):
