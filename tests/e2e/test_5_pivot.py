@@ -69,7 +69,7 @@ def _with_network(here: Lab) -> Kubectl:
 
 
 #: What a run says in this order; it is killed when it says so.
-WORDS = ("pause: ", "copy, wave", "fence: ", "hand over: ", "retire, wave", "resume clusters: ", "start managers: ")
+WORDS = ("pause: ", "copy: ", "fence: ", "hand over: ", "retire: ", "resume clusters: ", "start managers: ")
 
 
 def begun(two: Two, machine: Lab, word: str) -> str:
