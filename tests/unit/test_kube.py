@@ -12,7 +12,7 @@ from urllib.parse import parse_qs, urlparse
 import pytest
 import yaml
 
-from bootstrapper.adapters import kube
+from bootstrapper.adapters import api_line, kube
 from bootstrapper.world import Cluster
 from pivot import errors
 from pivot.ports import CONFIG_MAP, Object
@@ -144,7 +144,7 @@ def test_patience_ends_and_names_what_was_asked(server: Server) -> None:
 
 def test_an_answer_may_take_longer_than_a_connection(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     """Webhooks take their time: a request that is given up and sent again would never come to its end."""
-    monkeypatch.setattr(kube, "CONNECT", 0.2)
+    monkeypatch.setattr(api_line, "CONNECT", 0.2)
     thought = threading.Event()
 
     def reply(path: str, query: dict[str, list[str]]) -> Reply:
@@ -153,7 +153,7 @@ def test_an_answer_may_take_longer_than_a_connection(server: Server, monkeypatch
 
     server.reply = reply
     assert server.cluster(patience=0.0).get(CONFIG_MAP, "default", "m1")
-    monkeypatch.setattr(kube, "READ", 0.2)
+    monkeypatch.setattr(api_line, "READ", 0.2)
     with pytest.raises(errors.Unavailable, match="no answer within the time limit"):
         server.cluster(patience=0.0).get(CONFIG_MAP, "default", "m1")
 
