@@ -106,7 +106,8 @@ class KubeCluster:
 
     def create(self, kind: Kind, obj: Object) -> Object:
         """Create an object as it stands; the answer is what the API server made of it."""
-        return self._line.call("POST", _path(kind, obj["metadata"].get("namespace")), obj, {"fieldManager": FIELD_MANAGER})
+        path = _path(kind, obj["metadata"].get("namespace"))
+        return self._line.call("POST", path, obj, {"fieldManager": FIELD_MANAGER})
 
     def check(self, kind: Kind, obj: Object) -> None:
         """Ask whether a create would be accepted; nothing is written."""
