@@ -94,8 +94,14 @@ def _show(settings: Settings, plan: Plan) -> None:
 
 
 def _ask(moving: Moving) -> None:
-    """Show what would be done, and ask; what is in the way is said by the run itself."""
+    """Show what would be done, and ask; what else is in the way is said by the run itself.
+
+    Raises:
+        PreflightRefused: the target would refuse an object. Declined.
+    """
     plan = moving.engine().plan()
+    if plan.notes and plan.findings:  # which a run would only find out at the copy
+        raise refusal(plan)
     if plan.stages:
         click.echo("\n".join(tables.plan_lines(plan)), err=True)
         confirm(f"Go on, from {moving.source.name} to {moving.target.name}?", yes=False)
