@@ -83,7 +83,9 @@ def observe(
     theirs = _look(target, there, options)
     their_namespaces = _namespaces(target)
     marker = read_marker(target, found.source_identity, options)
-    ours = _look(source, found.source.values(), options)
+    # A source that is thrown away has nothing to say any more once it has handed over: the target has all the notes.
+    over = marker is not None and marker.mode == "destroyed-later" and not whole
+    ours = {} if over else _look(source, found.source.values(), options)
     labelled = {key.group_kind for key, item in ours.items() if movable(item.kind, item)} - moving
     late = [] if whole else [found.target[name] for name in sorted(labelled) if name in found.target]
     theirs = {**theirs, **_look(target, late, options)}
