@@ -18,7 +18,7 @@ from pivot.observe import Discovery, discover, observe
 from pivot.plan import Plan, Stage, chain, plan, undo
 from pivot.ports import Clock, Cluster, Managers, Progress, Report
 from pivot.preflight import claimed_otherwise
-from pivot.rehearse import findings, rehearse
+from pivot.rehearse import rehearse
 from pivot.seen import DONE, Claim, Options, Seen
 from pivot.waits import Waits
 
@@ -134,7 +134,7 @@ class Pivot:
         judged = {judgement.key: judgement for judgement in first.judgements}
         found = rehearse(self._to, seen, judged, self.options.parallel)
         noted = replace(first, notes=(str(found),))
-        return replace(noted, findings=findings(found), stages=()) if found.refusals else noted
+        return replace(noted, findings=found.findings, stages=()) if found.refusals else noted
 
     def _claim(self, seen: Seen) -> Hold:
         """Claim the source for this pivot; one that is claimed for another target or other namespaces stays so."""

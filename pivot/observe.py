@@ -133,7 +133,7 @@ def _list(cluster: Cluster, kind: Kind, options: Options) -> list[Item]:
 
 
 def _trimmed(body: Object, kind: Kind, whole_status: bool) -> Object:
-    """The body without what nobody asks for: half of a large fleet's memory.
+    """The body without what nobody asks for, so that a large fleet takes less memory.
 
     Of a status that is a subresource only the pause and the generation are looked at. Field managers matter where one
     of them applies (then all are restored), and where it is clusterctl (then its fields tell what it paused).

@@ -39,6 +39,12 @@ class Rehearsal:
         taken = self.tried - len(self.refusals)
         return f"asked beforehand, the target would take {taken:,} of {self.tried:,} objects{untried}"
 
+    @property
+    def findings(self) -> tuple[str, ...]:
+        """The refusals, the first of them when they are many."""
+        more = len(self.refusals) - NAMED
+        return (*self.refusals[:NAMED], *((f"the target would refuse {more:,} more",) if more > 0 else ()))
+
 
 def rehearse(target: Cluster, seen: Seen, judged: Mapping[Key, Judgement], parallel: int) -> Rehearsal:
     """Ask for each object that travels and has no counterpart in the target.
@@ -55,12 +61,6 @@ def rehearse(target: Cluster, seen: Seen, judged: Mapping[Key, Judgement], paral
     unclear = sum(answer is None for answer in answers)
     refusals = tuple(answer for answer in answers if answer)
     return Rehearsal(len(asked) - unclear, len(lacking) - len(asked) + unclear, refusals)
-
-
-def findings(found: Rehearsal) -> tuple[str, ...]:
-    """The refusals, the first of them when they are many."""
-    more = len(found.refusals) - NAMED
-    return (*found.refusals[:NAMED], *((f"the target would refuse {more:,} more",) if more > 0 else ()))
 
 
 def _ask(target: Cluster, seen: Seen, judgement: Judgement) -> str | None:

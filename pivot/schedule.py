@@ -77,7 +77,8 @@ def run(
         for other in places:
             resting.setdefault(other, []).append(place)
     ready = deque(place for place, places in enumerate(left) if not places)
-    ended: SimpleQueue[tuple[int, Future[None]]] = SimpleQueue()
+    ended: SimpleQueue[Future[None]] = SimpleQueue()
+    places_of: dict[Future[None], int] = {}
     begun = done = 0
     with ThreadPoolExecutor(parallel) as pool:
         try:
@@ -85,16 +86,18 @@ def run(
                 while ready and begun - done < parallel:
                     place = ready.popleft()
                     future = pool.submit(do, operations[place])
-                    future.add_done_callback(lambda future, place=place: ended.put((place, future)))  # type: ignore[misc]
+                    places_of[future] = place
+                    future.add_done_callback(ended.put)
                     begun += 1
                 try:
-                    place, future = ended.get(timeout=BEAT)
+                    future = ended.get(timeout=BEAT)
                 except Empty:
                     beat(done)
                     continue
                 future.result()
                 done += 1
                 beat(done)
+                place = places_of.pop(future)
                 for other in resting.get(place, ()):
                     left[other].discard(place)
                     if not left[other]:

@@ -5,7 +5,15 @@ from __future__ import annotations
 from pivot import claim
 from pivot.observe import HOME
 from pivot.ports import CONFIG_MAP, Cluster
-from pivot.seen import DONE, MARKER_LABEL, marker_of
+from pivot.seen import DONE, MARKER_LABEL, Marker, marker_of
+
+
+def markers(target: Cluster) -> list[Marker]:
+    """Every marker in a cluster, the youngest last."""
+    bodies = sorted(
+        target.list(CONFIG_MAP, HOME, labels=MARKER_LABEL), key=lambda b: b["metadata"].get("creationTimestamp", "")
+    )
+    return [marker_of(body.get("data") or {}, body["metadata"]["uid"]) for body in bodies]
 
 
 def begun(source: Cluster, target: Cluster) -> tuple[str, ...]:
@@ -21,7 +29,6 @@ def begun(source: Cluster, target: Cluster) -> tuple[str, ...]:
     if claimed is not None:
         return claimed.namespaces
     identity = source.identity()
-    bodies = target.list(CONFIG_MAP, HOME, labels=MARKER_LABEL)
-    found = [(marker_of(body.get("data") or {}, ""), str(body["metadata"]["creationTimestamp"])) for body in bodies]
-    ours = [(marker.state != DONE, made, marker) for marker, made in found if marker.source == identity]
-    return max(ours, key=lambda one: one[:2])[2].namespaces if ours else ()
+    ours = [marker for marker in markers(target) if marker.source == identity]
+    unended = [marker for marker in ours if marker.state != DONE]
+    return (unended or ours)[-1].namespaces if ours else ()

@@ -18,12 +18,11 @@ from bootstrapper.adapters.api_line import JSON, Expired, Line
 from bootstrapper.errors import ConfigError, LostContact
 from bootstrapper.world import Cluster
 from pivot import errors as failure
-from pivot.ports import NAMESPACE, Kind
+from pivot.ports import FIELD_MANAGER, NAMESPACE, Kind
 
 Object = dict[str, Any]
 # `KubeCluster.list` hides the builtin within the class.
 Objects = list[Object]
-FIELD_MANAGER = "bootstrapper"
 #: Objects a page of a LIST: large enough to be few requests, small enough for one answer.
 PAGE = 500
 #: Requests in flight that one API server gets from us at most.

@@ -14,11 +14,9 @@ from bootstrapper.errors import LostContact, NotInCharge
 from bootstrapper.phases.cluster import Made
 from bootstrapper.step import Step
 from bootstrapper.world import Cluster, World
-from pivot import claim
+from pivot import claim, scope
 from pivot.managers import DeploymentManagers
-from pivot.observe import HOME
-from pivot.ports import CONFIG_MAP
-from pivot.seen import DONE, MARKER_LABEL, Marker, marker_of
+from pivot.seen import DONE, Marker
 
 
 def in_charge(config: ManagementCluster, world: World) -> bool:
@@ -43,18 +41,13 @@ def has_marker(management: Cluster) -> bool:
 
 def marker(management: Cluster) -> Marker | None:
     """The marker of a pivot of all namespaces that was handed over to this cluster; one that didn't end goes first."""
-    whole = [marker for marker in _markers(management) if not marker.namespaces]
+    whole = [marker for marker in scope.markers(management) if not marker.namespaces]
     return min(whole, key=lambda marker: marker.state == DONE, default=None)
 
 
 def is_done(management: Cluster) -> bool:
     """Whether such a pivot came to its end: what it moved isn't paused any more."""
-    return any(not marker.namespaces and marker.state == DONE for marker in _markers(management))
-
-
-def _markers(management: Cluster) -> list[Marker]:
-    found = management.list(CONFIG_MAP, HOME, labels=MARKER_LABEL)
-    return [marker_of(o.get("data") or {}, o["metadata"]["uid"]) for o in found]
+    return any(not marker.namespaces and marker.state == DONE for marker in scope.markers(management))
 
 
 def moving(config: ManagementCluster, world: World) -> bool:
